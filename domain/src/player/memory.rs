@@ -1,0 +1,680 @@
+//! What a player's state remembers of single events: identities (rule 8) and bets that may still be
+//! taken back (rule 7).
+//!
+//! Entries stand in the order in which they were applied and leave from the front, by whole days.
+//! One behind a younger one may stay a little longer in memory, but is no longer *known*: whether
+//! something is known is decided by its day alone. A bet takes one entry of 40 bytes; what most bets
+//! share (rate, weight, multiplier) is held once per player. Only a bet that was partly reversed,
+//! corrected, or does not fit the short form has its state written out.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+use crate::identity::Key;
+use crate::money::{Decimal, Micros, round6};
+use crate::programme::Factor;
+use crate::time::Day;
+
+/// From how many entries on an index is kept; fewer are searched one by one.
+const INDEX_FROM: usize = 24;
+/// No bet: an identity alone.
+const NO_BET: u16 = u16::MAX;
+/// A bet of which a void left nothing, or that never had an effect.
+const EMPTIED: u16 = u16::MAX - 1;
+/// A bet whose state is written out.
+const WRITTEN_OUT: u16 = u16::MAX - 2;
+/// A free spin: counts 0.
+const SPIN: u16 = u16::MAX - 3;
+/// Entries are numbered in 31 bits.
+const NUMBERS: u32 = u32::MAX >> 1;
+/// Terms beyond this number are written out.
+const TERMS_MAX: usize = 60_000;
+
+/// One remembered thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    /// Its own identity, such as a `bet_id`.
+    pub(crate) own: Key,
+    /// (`source`, `event_id`), or a second identity.
+    pub(crate) event: Key,
+    /// Its body.
+    pub(crate) body: u64,
+    /// The stake's digits.
+    pub(crate) stake: u64,
+    /// Its local day.
+    pub(crate) day: Day,
+    /// The number of its terms, or one of the marks above.
+    pub(crate) terms: u16,
+    /// How many of the stake's digits stand behind the point.
+    pub(crate) scale: u8,
+}
+
+/// What a bet was counted by, and what corrections will be counted by (rule 7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Terms {
+    /// Base currency per unit; one in base currency.
+    pub(crate) rate: Decimal,
+    /// Points per unit of base currency.
+    pub(crate) per_unit: Factor,
+    /// The game's weight.
+    pub(crate) weight: Factor,
+    /// Promotion after its cap, times the tier's.
+    pub(crate) multiplier: Decimal,
+    /// The counted share of the stake, as a fraction: (1, 1) but under `real_only`.
+    pub(crate) share: (Decimal, Decimal),
+}
+
+impl Terms {
+    /// The base amount of a stake: round6(stake x share x rate) (rules 1 and 7).
+    pub(crate) fn base(&self, stake: Decimal) -> Option<Micros> {
+        if self.share.0 == self.share.1 {
+            if self.rate == Decimal::ONE && stake.scale() <= 6 {
+                return stake.exact_micros();
+            }
+            let scale = u32::from(stake.scale()) + u32::from(self.rate.scale());
+            return round6(&[stake.mantissa(), self.rate.mantissa()], scale, 1);
+        }
+        let (part, whole) = self.share;
+        let lift = Decimal::new(10_i128.checked_pow(u32::from(whole.scale()))?, 0).mantissa();
+        let scale = u32::from(stake.scale()) + u32::from(self.rate.scale()) + u32::from(part.scale());
+        round6(&[stake.mantissa(), self.rate.mantissa(), part.mantissa(), lift], scale, whole.mantissa())
+    }
+
+    /// The points of a base amount: round6(base x per_unit x weight x multiplier) (rule 1).
+    pub(crate) fn points(&self, base: Micros) -> Option<Micros> {
+        let (unit, weight) = (self.per_unit.decimal(), self.weight.decimal());
+        if unit == Decimal::ONE && weight == Decimal::ONE && self.multiplier == Decimal::ONE {
+            return Some(base);
+        }
+        let scale = 6 + u32::from(unit.scale()) + u32::from(weight.scale()) + u32::from(self.multiplier.scale());
+        round6(&[base.0, unit.mantissa(), weight.mantissa(), self.multiplier.mantissa()], scale, 1)
+    }
+}
+
+/// Terms in 32 bytes, where they fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ShortTerms {
+    rate: u64,
+    multiplier: u64,
+    per_unit: u32,
+    weight: u32,
+    rate_scale: u8,
+    multiplier_scale: u8,
+}
+
+impl ShortTerms {
+    fn of(terms: &Terms) -> Option<Self> {
+        (terms.share.0 == terms.share.1).then_some(())?;
+        Some(Self {
+            rate: u64::try_from(terms.rate.mantissa()).ok()?,
+            multiplier: u64::try_from(terms.multiplier.mantissa()).ok()?,
+            per_unit: terms.per_unit.0,
+            weight: terms.weight.0,
+            rate_scale: terms.rate.scale(),
+            multiplier_scale: terms.multiplier.scale(),
+        })
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            rate: Decimal::new(i128::from(self.rate), self.rate_scale),
+            per_unit: Factor(self.per_unit),
+            weight: Factor(self.weight),
+            multiplier: Decimal::new(i128::from(self.multiplier), self.multiplier_scale),
+            share: (Decimal::ONE, Decimal::ONE),
+        }
+    }
+}
+
+/// A bet's state, written out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bet {
+    /// The stake; after a correction the new one.
+    pub(crate) stake: Decimal,
+    /// What of it is left.
+    pub(crate) left: Decimal,
+    /// The base amount of the whole stake.
+    pub(crate) base: Micros,
+    /// What of it is left.
+    pub(crate) base_left: Micros,
+    /// The points of the whole stake.
+    pub(crate) points: Micros,
+    /// What of them is left.
+    pub(crate) points_left: Micros,
+    /// What it was counted by.
+    pub(crate) terms: Terms,
+    /// Whether it is a free spin: counts 0, leaves no postings.
+    pub(crate) spin: bool,
+}
+
+/// A remembered bet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Remembered {
+    /// Its number in this memory.
+    pub(crate) number: u32,
+    /// Its local day.
+    pub(crate) day: Day,
+    /// Its state; none when a void has emptied it or it never had an effect.
+    pub(crate) bet: Option<Bet>,
+}
+
+/// What is known of an event's identities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Known {
+    /// Nothing.
+    New,
+    /// The same body.
+    Same,
+    /// Another body.
+    Other,
+}
+
+/// See the module's words.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Memory {
+    entries: VecDeque<Entry>,
+    /// The number of the first entry.
+    first: u32,
+    /// How many entries, counted by number, are in the last snapshot.
+    saved: u32,
+    terms: Vec<ShortTerms>,
+    index: Option<Box<HashTable<Slot>>>,
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Rare {
+    /// Bets written out, by number.
+    written: Vec<(u32, Bet)>,
+    /// Entries of the last snapshot that were emptied or written out since.
+    marked: Vec<u32>,
+}
+
+impl Memory {
+    /// What is known of these identities on or after day `oldest`.
+    pub(crate) fn known(&self, keys: &[Key], body: u64, oldest: Day) -> Known {
+        let mut known = Known::New;
+        let mut see = |entry: &Entry| {
+            if entry.day < oldest {
+                return;
+            }
+            if entry.body != body {
+                known = Known::Other;
+            } else if known == Known::New {
+                known = Known::Same;
+            }
+        };
+        match &self.index {
+            None => {
+                for entry in &self.entries {
+                    if keys.contains(&entry.own) && entry.own != Key::NONE
+                        || keys.contains(&entry.event) && entry.event != Key::NONE
+                    {
+                        see(entry);
+                    }
+                }
+            }
+            Some(index) => {
+                for key in keys.iter().filter(|key| **key != Key::NONE) {
+                    for slot in index.iter_hash(key.0) {
+                        if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == *key) {
+                            see(entry);
+                        }
+                    }
+                }
+            }
+        }
+        known
+    }
+
+    fn numbered(&self, number: u32) -> Option<&Entry> {
+        self.entries.get(offset(number, self.first))
+    }
+
+    /// The bet of that identity, if it is of day `oldest` or later.
+    pub(crate) fn bet(&self, own: Key, oldest: Day) -> Option<Remembered> {
+        let number = match &self.index {
+            None => {
+                let at =
+                    self.entries.iter().position(|entry| entry.own == own && entry.day >= oldest && entry.terms != NO_BET)?;
+                nth(self.first, at)
+            }
+            Some(index) => index
+                .find(own.0, |slot| {
+                    self.numbered(slot.number())
+                        .is_some_and(|entry| entry.own == own && entry.day >= oldest && entry.terms != NO_BET)
+                })?
+                .number(),
+        };
+        let entry = self.numbered(number)?;
+        Some(Remembered { number, day: entry.day, bet: self.state(number, entry) })
+    }
+
+    fn state(&self, number: u32, entry: &Entry) -> Option<Bet> {
+        match entry.terms {
+            EMPTIED => None,
+            WRITTEN_OUT => self.rare.as_ref()?.written.iter().find(|(of, _)| *of == number).map(|(_, bet)| *bet),
+            SPIN => {
+                let stake = Decimal::new(i128::from(entry.stake), entry.scale);
+                Some(Bet::spin(stake))
+            }
+            terms => {
+                let terms = self.terms.get(usize::from(terms))?.terms();
+                Bet::new(Decimal::new(i128::from(entry.stake), entry.scale), terms)
+            }
+        }
+    }
+
+    /// Remembers identities alone.
+    pub(crate) fn remember(&mut self, own: Key, event: Key, body: u64, day: Day) {
+        self.push(Entry { own, event, body, stake: 0, day, terms: NO_BET, scale: 0 });
+    }
+
+    /// Remembers a bet, `None` for one that never had an effect; gives its number.
+    pub(crate) fn remember_bet(&mut self, own: Key, event: Key, body: u64, day: Day, bet: Option<&Bet>) -> u32 {
+        let mut entry = Entry { own, event, body, stake: 0, day, terms: EMPTIED, scale: 0 };
+        let Some(bet) = bet else { return self.push(entry) };
+        let untouched = bet.left == bet.stake && (bet.spin || Bet::new(bet.stake, bet.terms).as_ref() == Some(bet));
+        let short = if untouched { u64::try_from(bet.stake.mantissa()).ok() } else { None };
+        let mark = match (short, bet.spin) {
+            (None, _) => None,
+            (Some(_), true) => Some(SPIN),
+            (Some(_), false) => self.number_of(&bet.terms),
+        };
+        match (short, mark) {
+            (Some(stake), Some(terms)) => {
+                entry.stake = stake;
+                entry.scale = bet.stake.scale();
+                entry.terms = terms;
+                self.push(entry)
+            }
+            _ => {
+                entry.terms = WRITTEN_OUT;
+                let number = self.push(entry);
+                self.rare().written.push((number, *bet));
+                number
+            }
+        }
+    }
+
+    /// The number of these terms, taken in if they are new and fit.
+    fn number_of(&mut self, terms: &Terms) -> Option<u16> {
+        let short = ShortTerms::of(terms)?;
+        // The newest are the likeliest; a long list of old ones is not searched for ever.
+        let from = self.terms.len().saturating_sub(16);
+        let found = self.terms.iter().skip(from).position(|known| *known == short).map(|at| at + from);
+        let at = match found {
+            Some(at) => at,
+            None if self.terms.len() < TERMS_MAX => {
+                if self.terms.len() == self.terms.capacity() {
+                    self.terms.reserve_exact((self.terms.len() >> 2).max(1));
+                }
+                self.terms.push(short);
+                self.terms.len() - 1
+            }
+            None => return None,
+        };
+        u16::try_from(at).ok()
+    }
+
+    fn push(&mut self, entry: Entry) -> u32 {
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact((self.entries.len() >> 3).max(2));
+        }
+        let number = nth(self.first, self.entries.len());
+        self.entries.push_back(entry);
+        if self.index.is_some() {
+            self.index_entry(number, &entry);
+        } else if self.entries.len() > INDEX_FROM {
+            self.build_index();
+        }
+        number
+    }
+
+    fn index_entry(&mut self, number: u32, entry: &Entry) {
+        let (entries, first) = (&self.entries, self.first);
+        let Some(index) = self.index.as_mut() else { return };
+        let hash_of = |slot: &Slot| entries.get(offset(slot.number(), first)).map_or(0, |of| slot.key(of).0);
+        for slot in Slot::of(number, entry) {
+            index.insert_unique(slot.key(entry).0, slot, hash_of);
+        }
+    }
+
+    fn build_index(&mut self) {
+        self.index = Some(Box::new(HashTable::with_capacity(self.entries.len().saturating_mul(2))));
+        for at in 0..self.entries.len() {
+            if let Some(entry) = self.entries.get(at).copied() {
+                self.index_entry(nth(self.first, at), &entry);
+            }
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Puts a bet's new state in place; `None` empties it.
+    pub(crate) fn update(&mut self, number: u32, bet: Option<Bet>) {
+        if offset(number, self.first) < offset(self.saved, self.first) {
+            let rare = self.rare();
+            if !rare.marked.contains(&number) {
+                rare.marked.push(number);
+            }
+        }
+        if let Some(rare) = self.rare.as_mut() {
+            rare.written.retain(|(of, _)| *of != number);
+        }
+        if let Some(state) = bet {
+            self.rare().written.push((number, state));
+        }
+        let first = self.first;
+        if let Some(entry) = self.entries.get_mut(offset(number, first)) {
+            entry.terms = if bet.is_some() { WRITTEN_OUT } else { EMPTIED };
+        }
+    }
+
+    /// Forgets what is older than `oldest`, as far as it stands at the front.
+    pub(crate) fn forget(&mut self, oldest: Day) {
+        while let Some(entry) = self.entries.front().copied().filter(|entry| entry.day < oldest) {
+            self.entries.pop_front();
+            if let Some(index) = self.index.as_mut() {
+                for slot in Slot::of(self.first, &entry) {
+                    if let Ok(found) = index.find_entry(slot.key(&entry).0, |other| *other == slot) {
+                        found.remove();
+                    }
+                }
+            }
+            if let Some(rare) = self.rare.as_mut() {
+                let first = self.first;
+                rare.written.retain(|(of, _)| *of != first);
+                rare.marked.retain(|of| *of != first);
+            }
+            if self.saved == self.first {
+                self.saved = nth(self.saved, 1);
+            }
+            self.first = nth(self.first, 1);
+        }
+        self.shrink();
+    }
+
+    /// Gives memory back that is no longer needed.
+    fn shrink(&mut self) {
+        if self.entries.is_empty() {
+            if self.entries.capacity() > 0 {
+                *self = Self { first: self.first, saved: self.first, ..Self::default() };
+            }
+            return;
+        }
+        if self.entries.capacity() > 16 && self.entries.len() < self.entries.capacity() >> 1 {
+            let spare = (self.entries.len() >> 3).max(2);
+            self.entries.shrink_to(self.entries.len() + spare);
+            if self.entries.len() <= INDEX_FROM >> 1 {
+                self.index = None;
+            } else if self.index.is_some() {
+                self.build_index();
+            }
+        }
+        if self.terms.len() > 64 && self.terms.len() > self.entries.len() << 1 {
+            self.drop_unused_terms();
+        }
+        if self.rare.as_ref().is_some_and(|rare| rare.written.is_empty() && rare.marked.is_empty()) {
+            self.rare = None;
+        }
+    }
+
+    fn drop_unused_terms(&mut self) {
+        let old = core::mem::take(&mut self.terms);
+        for entry in &mut self.entries {
+            let Some(terms) = old.get(usize::from(entry.terms)) else { continue };
+            let at = self.terms.iter().rposition(|known| known == terms).unwrap_or_else(|| {
+                self.terms.push(*terms);
+                self.terms.len() - 1
+            });
+            entry.terms = u16::try_from(at).unwrap_or(EMPTIED);
+        }
+        // Every entry's number of terms has changed: the next snapshot has to write them all.
+        self.saved = self.first;
+    }
+
+    /// The youngest day that is remembered.
+    pub(crate) fn newest_day(&self) -> Option<Day> {
+        self.entries.back().map(|entry| entry.day)
+    }
+
+    /// How many things are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// The number `count` after `first`; numbers go round at 2^31.
+fn nth(first: u32, count: usize) -> u32 {
+    first.wrapping_add(u32::try_from(count).unwrap_or(u32::MAX)) & NUMBERS
+}
+
+/// How many entries `number` is behind `first`.
+fn offset(number: u32, first: u32) -> usize {
+    usize::try_from(number.wrapping_sub(first) & NUMBERS).unwrap_or(usize::MAX)
+}
+
+/// Where one of the two keys of an entry stands in the index.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Slot(u32);
+
+impl Slot {
+    /// The slots of an entry: one for each identity it has.
+    fn of(number: u32, entry: &Entry) -> impl Iterator<Item = Self> + use<> {
+        let keys = [entry.own, entry.event];
+        [Self(number << 1), Self(number << 1 | 1)]
+            .into_iter()
+            .zip(keys)
+            .filter(|(_, key)| *key != Key::NONE)
+            .map(|(slot, _)| slot)
+    }
+
+    /// The entry's number.
+    const fn number(self) -> u32 {
+        self.0 >> 1
+    }
+
+    /// The key that it stands for.
+    const fn key(self, entry: &Entry) -> Key {
+        if self.0 & 1 == 0 { entry.own } else { entry.event }
+    }
+}
+
+impl Bet {
+    /// A bet of which nothing was taken back; `None` where an amount is beyond 128 bits.
+    pub(crate) fn new(stake: Decimal, terms: Terms) -> Option<Self> {
+        let base = terms.base(stake)?;
+        let points = terms.points(base)?;
+        Some(Self { stake, left: stake, base, base_left: base, points, points_left: points, terms, spin: false })
+    }
+
+    /// A free spin: counts 0 (B29).
+    pub(crate) const fn spin(stake: Decimal) -> Self {
+        let terms = Terms {
+            rate: Decimal::ONE,
+            per_unit: Factor::ONE,
+            weight: Factor::ONE,
+            multiplier: Decimal::ONE,
+            share: (Decimal::ONE, Decimal::ONE),
+        };
+        Self {
+            stake,
+            left: stake,
+            base: Micros::ZERO,
+            base_left: Micros::ZERO,
+            points: Micros::ZERO,
+            points_left: Micros::ZERO,
+            terms,
+            spin: true,
+        }
+    }
+}
+
+/// The saved form (see `record`): entries of the last record are not written again, only their marks.
+mod saved {
+    use super::{Bet, Entry, Memory, NUMBERS, ShortTerms, Terms, nth, offset};
+    use crate::identity::Key;
+    use crate::player::record::{Reader, RecordError, Writer};
+    use crate::programme::Factor;
+    use crate::time::Day;
+
+    type Read<T> = Result<T, RecordError>;
+
+    impl Memory {
+        /// Appends what is new since the last record, or everything.
+        pub(crate) fn save(&mut self, full: bool, writer: &mut Writer<'_>) {
+            let known = if full { 0 } else { offset(self.saved, self.first) };
+            writer.number(u128::from(self.first));
+            writer.count(known);
+            writer.count(self.terms.len());
+            for terms in &self.terms {
+                terms.save(writer);
+            }
+            let (written, marked): (&[(u32, Bet)], &[u32]) =
+                self.rare.as_ref().map_or((&[], &[]), |rare| (&rare.written, &rare.marked));
+            let marked = if full { &[] } else { marked };
+            writer.count(marked.len());
+            for number in marked {
+                writer.number(u128::from(*number));
+                let terms = self.numbered(*number).map_or(0, |entry| entry.terms);
+                writer.number(u128::from(terms));
+            }
+            writer.count(written.len());
+            for (number, bet) in written {
+                writer.number(u128::from(*number));
+                bet.save(writer);
+            }
+            writer.count(self.entries.len() - known.min(self.entries.len()));
+            for entry in self.entries.iter().skip(known) {
+                entry.save(writer);
+            }
+            self.saved = nth(self.first, self.entries.len());
+            if let Some(rare) = self.rare.as_mut() {
+                rare.marked.clear();
+            }
+        }
+
+        /// Reads what `save` wrote; `before` is the memory as the record before had it.
+        pub(crate) fn restore(before: Self, reader: &mut Reader<'_>) -> Read<Self> {
+            let first: u32 = reader.narrow()?;
+            let known: usize = reader.narrow()?;
+            let mut memory = Self { first: first & NUMBERS, ..Self::default() };
+            if known > 0 {
+                let gone = offset(first, before.first);
+                memory.entries = before.entries;
+                if gone + known > memory.entries.len() {
+                    return Err(RecordError::MissingBase);
+                }
+                memory.entries.drain(..gone);
+                memory.entries.truncate(known);
+            }
+            let terms = reader.count()?;
+            memory.terms.reserve_exact(terms);
+            for _ in 0..terms {
+                memory.terms.push(ShortTerms::restore(reader)?);
+            }
+            for _ in 0..reader.count()? {
+                let (number, terms): (u32, u16) = (reader.narrow()?, reader.narrow()?);
+                memory.entries.get_mut(offset(number, first)).ok_or(RecordError::Damaged)?.terms = terms;
+            }
+            for _ in 0..reader.count()? {
+                let number = reader.narrow()?;
+                let bet = Bet::restore(reader)?;
+                memory.rare.get_or_insert_default().written.push((number, bet));
+            }
+            let added = reader.count()?;
+            memory.entries.reserve_exact(added);
+            for _ in 0..added {
+                memory.entries.push_back(Entry::restore(reader)?);
+            }
+            memory.saved = nth(memory.first, memory.entries.len());
+            if memory.entries.len() > super::INDEX_FROM {
+                memory.build_index();
+            }
+            Ok(memory)
+        }
+    }
+
+    impl Entry {
+        fn save(&self, writer: &mut Writer<'_>) {
+            writer.hash(self.own.0);
+            writer.hash(self.event.0);
+            writer.hash(self.body);
+            writer.number(u128::from(self.stake));
+            writer.day(self.day);
+            writer.number(u128::from(self.terms));
+            writer.number(u128::from(self.scale));
+        }
+
+        fn restore(reader: &mut Reader<'_>) -> Read<Self> {
+            Ok(Self {
+                own: Key(reader.hash()?),
+                event: Key(reader.hash()?),
+                body: reader.hash()?,
+                stake: reader.narrow()?,
+                day: Day(i32::try_from(reader.signed()?).map_err(|_| RecordError::Damaged)?),
+                terms: reader.narrow()?,
+                scale: reader.narrow()?,
+            })
+        }
+    }
+
+    impl ShortTerms {
+        fn save(&self, writer: &mut Writer<'_>) {
+            for value in [
+                self.rate,
+                self.multiplier,
+                self.per_unit.into(),
+                self.weight.into(),
+                self.rate_scale.into(),
+                self.multiplier_scale.into(),
+            ] {
+                writer.number(u128::from(value));
+            }
+        }
+
+        fn restore(reader: &mut Reader<'_>) -> Read<Self> {
+            Ok(Self {
+                rate: reader.narrow()?,
+                multiplier: reader.narrow()?,
+                per_unit: reader.narrow()?,
+                weight: reader.narrow()?,
+                rate_scale: reader.narrow()?,
+                multiplier_scale: reader.narrow()?,
+            })
+        }
+    }
+
+    impl Bet {
+        fn save(&self, writer: &mut Writer<'_>) {
+            for value in [self.stake, self.left, self.terms.rate, self.terms.multiplier, self.terms.share.0, self.terms.share.1] {
+                writer.decimal(value);
+            }
+            for value in [self.base, self.base_left, self.points, self.points_left] {
+                writer.micros(value);
+            }
+            writer.number(u128::from(self.terms.per_unit.0));
+            writer.number(u128::from(self.terms.weight.0));
+            writer.flag(self.spin);
+        }
+
+        fn restore(reader: &mut Reader<'_>) -> Read<Self> {
+            let [stake, left, rate, multiplier, part, whole] = [
+                reader.decimal()?,
+                reader.decimal()?,
+                reader.decimal()?,
+                reader.decimal()?,
+                reader.decimal()?,
+                reader.decimal()?,
+            ];
+            let [base, base_left, points, points_left] = [reader.micros()?, reader.micros()?, reader.micros()?, reader.micros()?];
+            let (per_unit, weight) = (Factor(reader.narrow()?), Factor(reader.narrow()?));
+            let terms = Terms { rate, per_unit, weight, multiplier, share: (part, whole) };
+            Ok(Self { stake, left, base, base_left, points, points_left, terms, spin: reader.flag()? })
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! One player's ledger, and `apply`: the match that lists what can happen to a player.
+//!
+//! Owns: turnover, points, tier, forced status, open redemptions, and what is remembered of single
+//! events. Does not own: the order of events (they come in apply order), FX rates and the programme
+//! (they come as [`Rules`]), and what becomes of facts.
+//!
+//! Reading order: this file, `bet_placed`, `reversal`, `tier`, `time_passed`, then the commands.
+//! Each event has two halves: *decide* reads only and may refuse, *post* cannot fail.
+
+mod audit;
+mod bet_placed;
+mod days;
+mod force;
+mod memory;
+mod points;
+mod profile;
+mod record;
+mod redemption;
+mod reversal;
+mod tier;
+mod time_passed;
+
+use crate::catalogue::{EventType, History};
+use crate::event::{Event, EventKind};
+use crate::fact::{Dead, DeadKind, Fact, FactId, FactKind, Facts, Note, Outcome};
+use crate::identity::Key;
+use crate::money::{Decimal, Micros};
+use crate::programme::{Programme, ZoneRef};
+use crate::rules::Rules;
+use crate::time::{DAY_MS, Day, Instant};
+
+use days::Days;
+use force::Forced;
+use memory::{Known, Memory};
+use points::Purse;
+use redemption::OpenRedemption;
+use reversal::Waiting;
+use tier::Standing;
+
+pub use audit::RulebookChain;
+pub use profile::Profile;
+pub use record::{RecordError, Saved};
+
+/// The ledger of one player of one brand; without a player that of a brand's own events.
+#[derive(Clone, Debug)]
+pub struct Player {
+    /// `brand:player`, or `brand` alone.
+    key: Box<str>,
+    /// The number of the last fact.
+    seq: u64,
+    /// Turnover since ever.
+    cumulative: Micros,
+    /// Turnover by local day, as far as the window reaches.
+    days: Days,
+    /// Points.
+    purse: Purse,
+    /// The earned tier and what decides about it.
+    standing: Standing,
+    /// The last local day whose rollover has been done.
+    today: Day,
+    /// The local day of the last qualifying activity; [`Day::MIN`] without any.
+    activity: Day,
+    /// When the last bet with effect occurred; [`Instant::MIN`] without any.
+    last_bet_at: Instant,
+    /// No timer is due before this instant.
+    wake: Instant,
+    /// Bets and other things of the last days.
+    memory: Memory,
+    /// What few players have.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few players have.
+#[derive(Clone, Default, Debug)]
+struct Rare {
+    /// The hash of the last audit fact; none before the first.
+    audit: Option<[u8; 32]>,
+    /// The forced status.
+    forced: Option<Forced>,
+    /// Redemptions that are neither confirmed nor cancelled, by request.
+    redemptions: Vec<OpenRedemption>,
+    /// Reversals whose bet has not come yet, in the order in which they were applied.
+    waiting: Vec<Waiting>,
+    /// Payments, which are remembered longer.
+    payments: Memory,
+    /// Tiers that no longer exist and whose `level_up` has fired.
+    rewarded_before: Vec<Box<str>>,
+}
+
+/// What surrounds one application: rules, the way out, and the number of the next fact of this cause.
+pub struct Scene<'r> {
+    /// What is in force.
+    pub rules: &'r Rules,
+    /// Where facts go.
+    pub out: &'r mut dyn Facts,
+    /// Reused for ids and canonical forms.
+    scratch: &'r mut Vec<u8>,
+}
+
+impl<'r> Scene<'r> {
+    /// A scene; `scratch` is working memory.
+    pub fn new(rules: &'r Rules, out: &'r mut dyn Facts, scratch: &'r mut Vec<u8>) -> Self {
+        Self { rules, out, scratch }
+    }
+}
+
+/// What causes facts: an event, or a timer.
+#[derive(Clone, Copy, Debug)]
+struct Cause<'a> {
+    /// `event_id`; none for a timer.
+    id: Option<&'a str>,
+    source: &'a str,
+    occurred_at: Instant,
+    as_of: Instant,
+    late: bool,
+    clamped: bool,
+    /// How many facts it has caused so far.
+    ordinal: u32,
+}
+
+impl<'a> Cause<'a> {
+    fn event(event: &Event<'a>) -> Self {
+        Self {
+            id: Some(event.id),
+            source: event.source,
+            occurred_at: event.occurred_at,
+            as_of: event.as_of,
+            late: event.late,
+            clamped: event.clamped,
+            ordinal: 0,
+        }
+    }
+
+    const fn timer(due: Instant) -> Self {
+        Self { id: None, source: "timer", occurred_at: due, as_of: due, late: false, clamped: false, ordinal: 0 }
+    }
+}
+
+/// Working context of one event.
+struct Now<'p> {
+    /// The programme in force at a.
+    programme: &'p Programme,
+    /// The brand's zone.
+    zone: ZoneRef,
+    /// The local day of a.
+    day: Day,
+    /// The local day of `occurred_at`.
+    own_day: Day,
+    /// Things of days before this one are no longer known.
+    oldest: Day,
+}
+
+impl Player {
+    /// A new player, first heard of at `at`.
+    #[must_use]
+    pub fn new(brand: &str, player: Option<&str>, at: Instant, rules: &Rules) -> Self {
+        let key = player.map_or_else(|| brand.into(), |id| format!("{brand}:{id}").into_boxed_str());
+        let programme = rules.at(at);
+        let zone = &programme.brand(brand).zone.0;
+        let today = zone.day(at);
+        Self {
+            key,
+            seq: 0,
+            cumulative: Micros::ZERO,
+            days: Days::default(),
+            purse: Purse::default(),
+            standing: Standing::new(rules.number_at(at), today),
+            today,
+            activity: Day::MIN,
+            last_bet_at: Instant::MIN,
+            wake: zone.start_of(today.plus(1)).min(rules.switch_after(rules.number_at(at))),
+            memory: Memory::default(),
+            rare: None,
+        }
+    }
+
+    /// `brand:player`, or `brand` alone for a brand's own events.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The brand.
+    #[must_use]
+    pub fn brand(&self) -> &str {
+        self.key.split_once(':').map_or(&*self.key, |(brand, _)| brand)
+    }
+
+    /// The player, unless this holds a brand's own events.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.key.split_once(':').map(|(_, player)| player)
+    }
+
+    /// No timer of this player is due before this instant.
+    #[must_use]
+    pub const fn wake(&self) -> Instant {
+        self.wake
+    }
+
+    /// How many things are remembered, bets and others.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.memory.len() + self.rare.as_ref().map_or(0, |rare| rare.payments.len())
+    }
+
+    /// Applies one event; the player's events must come in the order of rule 0.
+    ///
+    /// Time passes first: every timer that is due at or before the event's apply time fires (rule 4).
+    pub fn apply(&mut self, event: &Event<'_>, scene: &mut Scene<'_>) -> Outcome {
+        self.advance(event.as_of, scene);
+        let programme = scene.rules.at(event.as_of);
+        let zone = programme.brand(event.brand).zone.clone();
+        let day = zone.0.day(event.as_of);
+        let own_day = if event.occurred_at == event.as_of { day } else { zone.0.day(event.occurred_at) };
+        let history = match event.event_type.row().history {
+            History::Play | History::Open => programme.clock.history_days,
+            History::Payments => programme.clock.payment_history_days,
+        };
+        let now = Now { programme, zone, day, own_day, oldest: self.today.plus(-history - 1) };
+        match self.refuse(event, &now, history) {
+            Some(outcome) => outcome,
+            None => self.dispatch(event, &now, scene),
+        }
+    }
+
+    /// What rule 8 and 9 judge before anything else: too late, the same again, a conflict.
+    fn refuse(&self, event: &Event<'_>, now: &Now<'_>, history: i32) -> Option<Outcome> {
+        let horizon = event.as_of.plus(-i64::from(history).saturating_mul(DAY_MS));
+        let bounded = event.event_type.row().history != History::Open;
+        if bounded && event.occurred_at < horizon {
+            return Some(Outcome::Dead(Dead {
+                kind: DeadKind::TooLate,
+                field: "occurred_at",
+                error: "it happened before the history that is kept",
+            }));
+        }
+        if matches!(event.kind, EventKind::DepositMade { approved: false }) {
+            return None;
+        }
+        let keys = [event.identity.event, event.identity.own[0], event.identity.own[1]];
+        let memory = match event.event_type.row().history {
+            History::Play | History::Open => Some(&self.memory),
+            History::Payments => self.rare.as_ref().map(|rare| &rare.payments),
+        };
+        match memory.map_or(Known::New, |memory| memory.known(&keys, event.identity.body, now.oldest)) {
+            Known::New => None,
+            Known::Same => Some(Outcome::Duplicate),
+            Known::Other => Some(Outcome::Dead(Dead {
+                kind: DeadKind::Conflict,
+                field: conflicting_field(event),
+                error: "the same identity was there before with another body",
+            })),
+        }
+    }
+
+    /// The list of what can happen to a player.
+    fn dispatch(&mut self, event: &Event<'_>, now: &Now<'_>, scene: &mut Scene<'_>) -> Outcome {
+        match event.kind {
+            EventKind::BetPlaced(bet) => return self.bet_placed(event, &bet, now, scene),
+            EventKind::BetVoided { original_bet_id, amount, reason } => {
+                return self.bet_voided(event, original_bet_id, amount, reason, now, scene);
+            }
+            EventKind::BetCorrected { original_bet_id, new_amount } => {
+                return self.bet_corrected(event, original_bet_id, new_amount, now, scene);
+            }
+            EventKind::PointsAdjust { command, amount, reason } => {
+                return self.points_adjusted(event, command, amount, reason, now, scene);
+            }
+            EventKind::RedemptionRequested { command, redemption_id, points } => {
+                return self.redemption_requested(event, command, redemption_id, points, now, scene);
+            }
+            EventKind::RedemptionConfirmed { command, redemption_id } => {
+                self.redemption_confirmed(event, command, redemption_id, now, scene);
+            }
+            EventKind::RedemptionCancelled { command, redemption_id } => {
+                self.redemption_cancelled(event, command, redemption_id, now, scene);
+            }
+            EventKind::StatusForce { command, force, reason } => self.status_forced(event, command, force, reason, now, scene),
+            EventKind::DepositMade { approved: false } => {}
+            EventKind::DepositMade { approved: true } => {
+                self.remember(event, now);
+                if now.programme.points.qualifying.deposit {
+                    self.active_on(now.own_day);
+                }
+            }
+            EventKind::SessionStarted => {
+                self.remember(event, now);
+                if now.programme.points.qualifying.login {
+                    self.active_on(now.own_day);
+                }
+            }
+            EventKind::Other => self.remember(event, now),
+        }
+        Outcome::Applied
+    }
+
+    /// Remembers an event's identities.
+    fn remember(&mut self, event: &Event<'_>, now: &Now<'_>) {
+        let Identity3 { first, second, third } = Identity3::of(event);
+        let memory = match event.event_type.row().history {
+            History::Play | History::Open => &mut self.memory,
+            History::Payments => &mut self.rare.get_or_insert_default().payments,
+        };
+        if now.own_day < now.oldest {
+            return;
+        }
+        memory.remember(first, second, event.identity.body, now.own_day);
+        if third != Key::NONE {
+            memory.remember(third, Key::NONE, event.identity.body, now.own_day);
+        }
+        self.wake_for_memory(now);
+    }
+
+    /// Remembers only (`source`, `event_id`), so that the same thing can be sent again (rule 8).
+    fn remember_event_only(&mut self, event: &Event<'_>, now: &Now<'_>) {
+        if now.own_day >= now.oldest {
+            self.memory.remember(Key::NONE, event.identity.event, event.identity.body, now.own_day);
+            self.wake_for_memory(now);
+        }
+    }
+
+    /// A first memory has to be given back some day, even if nothing else is ever due.
+    fn wake_for_memory(&mut self, now: &Now<'_>) {
+        if self.memory.len() <= 1 {
+            self.wake_at_rollover(now);
+        }
+    }
+
+    /// Activity moves the expiry of points, only ever forward (rule 11).
+    fn active_on(&mut self, day: Day) {
+        self.activity = self.activity.max(day);
+    }
+
+    /// Makes sure that timers are looked at by that instant.
+    fn wake_by(&mut self, at: Instant) {
+        self.wake = self.wake.min(at);
+    }
+
+    /// Makes sure that timers are looked at by the next rollover.
+    fn wake_at_rollover(&mut self, now: &Now<'_>) {
+        self.wake_by(now.zone.0.start_of(self.today.plus(1)));
+    }
+
+    /// Publishes one fact.
+    fn emit(&mut self, cause: &mut Cause<'_>, kind: FactKind<'_>, scene: &mut Scene<'_>) {
+        self.seq += 1;
+        let id = self.fact_id(cause, kind.event_type(), scene);
+        let fact = Fact {
+            id,
+            brand: self.brand(),
+            player: self.id(),
+            seq: self.seq,
+            occurred_at: cause.occurred_at,
+            as_of: cause.as_of,
+            cause: cause.id,
+            config_version: scene.rules.at(cause.as_of).revision,
+            late: cause.late,
+            clamped: cause.clamped,
+            kind,
+        };
+        scene.out.fact(&fact);
+    }
+
+    /// The id of this cause's next fact.
+    fn fact_id(&self, cause: &mut Cause<'_>, rule: &str, scene: &mut Scene<'_>) -> FactId {
+        let text = &mut *scene.scratch;
+        text.clear();
+        for part in [self.brand(), self.id().unwrap_or("")] {
+            text.extend_from_slice(part.as_bytes());
+            text.push(b'\n');
+        }
+        match cause.id {
+            Some(id) => {
+                text.extend_from_slice(cause.source.as_bytes());
+                text.push(b'\n');
+                text.extend_from_slice(id.as_bytes());
+            }
+            None => {
+                text.extend_from_slice(b"timer\n");
+                cause.occurred_at.write(text);
+            }
+        }
+        text.push(b'\n');
+        text.extend_from_slice(rule.as_bytes());
+        text.push(b'\n');
+        text.extend_from_slice(itoa::Buffer::new().format(cause.ordinal).as_bytes());
+        cause.ordinal += 1;
+        FactId::over(text)
+    }
+
+    /// Base currency per one unit of a bet's currency (rule 2).
+    fn rate(event: &Event<'_>, currency: &str, stated: Option<Decimal>, base: &str, rules: &Rules) -> Option<Decimal> {
+        if stated.is_some() {
+            return stated;
+        }
+        if currency == base {
+            return Some(Decimal::ONE);
+        }
+        rules.rates().find(currency, base, event.occurred_at)
+    }
+}
+
+/// Up to three identities of one event: two share an entry of the memory, a third has its own.
+struct Identity3 {
+    first: Key,
+    second: Key,
+    third: Key,
+}
+
+impl Identity3 {
+    fn of(event: &Event<'_>) -> Self {
+        let [first, third] = event.identity.own;
+        if first == Key::NONE {
+            return Self { first: third, second: event.identity.event, third: Key::NONE };
+        }
+        Self { first, second: event.identity.event, third }
+    }
+}
+
+/// The field that names what stands twice: the type's own identity, else `event_id`.
+fn conflicting_field(event: &Event<'_>) -> &'static str {
+    event.event_type.row().identities.first().map_or("event_id", |field| field.name())
+}
+
+/// Counts a game without a weight.
+fn note_unknown_game(scene: &mut Scene<'_>) {
+    scene.out.note(Note::UnknownGame);
+}
+
+/// The type whose identity a reversal refers to.
+const BET: EventType = EventType::BetPlaced;

@@ -1,0 +1,393 @@
+//! Time that arrived, never time that is read: instants, local days, and a brand's time zone.
+//!
+//! A [`Zone`] is a table of the zone's offsets made once from the database compiled into the
+//! program, so a replay never depends on the machine it runs on.
+
+use core::fmt;
+
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+/// Milliseconds in a day.
+pub const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// An instant in milliseconds since 1970-01-01T00:00:00Z, between the years 0000 and 9999.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    /// Before everything.
+    pub const MIN: Self = Self(i64::MIN);
+    /// After everything.
+    pub const MAX: Self = Self(i64::MAX);
+    /// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can name.
+    pub const LAST: Self = Self(253_402_300_799_999);
+    /// 0000-01-01T00:00:00Z, the first one.
+    pub const FIRST: Self = Self(-62_167_219_200_000);
+
+    /// Reads any RFC 3339 instant, with whatever offset, cut to milliseconds (rule 0).
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (date, rest) = text.split_at_checked(10)?;
+        let (year, month, day) = (number(date, 0, 4)?, number(date, 5, 2)?, number(date, 8, 2)?);
+        if date.get(4) != Some(&b'-') || date.get(7) != Some(&b'-') || !matches!(rest.first(), Some(b'T' | b't' | b' ')) {
+            return None;
+        }
+        let (hour, minute, second) = (number(rest, 1, 2)?, number(rest, 4, 2)?, number(rest, 7, 2)?);
+        if rest.get(3) != Some(&b':') || rest.get(6) != Some(&b':') || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+            return None;
+        }
+        let (millis, zone) = fraction(rest.get(9..)?)?;
+        let offset = offset_minutes(zone)?;
+        let days = i64::from(Day::from_civil(year, month, day).0);
+        // A leap second counts as the second before it.
+        let seconds = hour * 3_600 + minute * 60 + second.min(59) - offset * 60;
+        let instant = Self(days * DAY_MS + seconds * 1_000 + millis);
+        (instant >= Self::FIRST && instant <= Self::LAST).then_some(instant)
+    }
+
+    /// This instant moved by so many milliseconds, stopping at the ends of time.
+    #[must_use]
+    pub const fn plus(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Appends the form `2026-03-01T10:00:00.123Z`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let clamped = self.0.clamp(Self::FIRST.0, Self::LAST.0);
+        let (day, millis) = (clamped.div_euclid(DAY_MS), clamped.rem_euclid(DAY_MS));
+        Day(i32::try_from(day).unwrap_or(i32::MAX)).write(out);
+        let seconds = millis.div_euclid(1_000);
+        for (before, value) in
+            [(b'T', seconds.div_euclid(3_600)), (b':', seconds.div_euclid(60).rem_euclid(60)), (b':', seconds.rem_euclid(60))]
+        {
+            out.push(before);
+            push_two(out, value);
+        }
+        let fraction = millis.rem_euclid(1_000);
+        out.push(b'.');
+        out.push(ascii(fraction.div_euclid(100)));
+        push_two(out, fraction.rem_euclid(100));
+        out.push(b'Z');
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(24);
+        self.write(&mut text);
+        formatter.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+fn ascii(digit: i64) -> u8 {
+    b'0' + u8::try_from(digit.rem_euclid(10)).unwrap_or(0)
+}
+
+fn push_two(out: &mut Vec<u8>, value: i64) {
+    out.push(ascii(value.div_euclid(10)));
+    out.push(ascii(value));
+}
+
+/// The number in `count` ASCII digits from `from`.
+fn number(text: &[u8], from: usize, count: usize) -> Option<i64> {
+    let mut value = 0;
+    for byte in text.get(from..from + count)? {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + i64::from(byte - b'0');
+    }
+    Some(value)
+}
+
+/// Milliseconds of an optional fraction of a second, and what follows it.
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', digits)) = text.split_first() else { return Some((0, text)) };
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 {
+        return None;
+    }
+    let (mut millis, mut weight) = (0, 100);
+    for byte in digits.iter().take(count.min(3)) {
+        millis += i64::from(byte - b'0') * weight;
+        weight = i64::div_euclid(weight, 10);
+    }
+    Some((millis, digits.get(count..)?))
+}
+
+fn offset_minutes(zone: &[u8]) -> Option<i64> {
+    let sign = match zone.first()? {
+        b'Z' | b'z' if zone.len() == 1 => return Some(0),
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = (number(zone, 1, 2)?, number(zone, 4, 2)?);
+    (zone.len() == 6 && zone.get(3) == Some(&b':') && hours <= 23 && minutes <= 59).then_some(sign * (hours * 60 + minutes))
+}
+
+fn is_leap(year: i64) -> bool {
+    year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 => 28 + i64::from(is_leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// A local calendar day, counted from 1970-01-01.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// Before every day.
+    pub const MIN: Self = Self(i32::MIN);
+    /// After every day.
+    pub const MAX: Self = Self(i32::MAX);
+
+    /// The day so many days later, stopping at the ends of time.
+    #[must_use]
+    pub const fn plus(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// How many days this one is after `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> i32 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The day of a date in the proleptic Gregorian calendar.
+    #[must_use]
+    pub fn from_civil(year: i64, month: i64, day: i64) -> Self {
+        // Years from March, so that the leap day is the last: Howard Hinnant, "days_from_civil".
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let of_era = year.rem_euclid(400);
+        let of_year = (153 * ((month + 9).rem_euclid(12)) + 2).div_euclid(5) + day - 1;
+        let days = of_era * 365 + of_era.div_euclid(4) - of_era.div_euclid(100) + of_year;
+        Self(i32::try_from(era * 146_097 + days - 719_468).unwrap_or(i32::MAX))
+    }
+
+    /// Year, month and day of the month.
+    #[must_use]
+    pub fn civil(self) -> (i64, i64, i64) {
+        let shifted = i64::from(self.0) + 719_468;
+        let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year_of_era =
+            (of_era - of_era.div_euclid(1_460) + of_era.div_euclid(36_524) - of_era.div_euclid(146_096)).div_euclid(365);
+        let of_year = of_era - (365 * year_of_era + year_of_era.div_euclid(4) - year_of_era.div_euclid(100));
+        let shifted_month = (5 * of_year + 2).div_euclid(153);
+        let day = of_year - (153 * shifted_month + 2).div_euclid(5) + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    }
+
+    /// The same date so many months later; where that month is shorter, its last day (rule 11).
+    #[must_use]
+    pub fn add_months(self, months: u32) -> Self {
+        let (year, month, day) = self.civil();
+        let zero_based = month - 1 + i64::from(months);
+        let (later_year, later_month) = (year + zero_based.div_euclid(12), zero_based.rem_euclid(12) + 1);
+        Self::from_civil(later_year, later_month, day.min(days_in_month(later_year, later_month)))
+    }
+
+    /// Appends the form `2026-03-01`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let (year, month, day) = self.civil();
+        push_two(out, year.div_euclid(100));
+        push_two(out, year.rem_euclid(100));
+        out.push(b'-');
+        push_two(out, month);
+        out.push(b'-');
+        push_two(out, day);
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(10);
+        self.write(&mut text);
+        formatter.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// One stretch of time with one offset from UTC.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: i64,
+    offset: i64,
+}
+
+/// A time zone as a table of its offsets.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    name: Box<str>,
+    stretches: Vec<Stretch>,
+    /// For each bucket of time, the stretch that holds its beginning.
+    buckets: Vec<usize>,
+}
+
+/// Width of a bucket: 2^35 ms, a little over a year.
+const BUCKET_BITS: u32 = 35;
+
+impl Zone {
+    /// The zone of that IANA name, or `None` where the compiled-in database has none.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let zone = TimeZoneDatabase::bundled().get(name).ok()?;
+        let mut stretches = vec![Stretch { from: i64::MIN, offset: offset_ms(&zone, Timestamp::MIN) }];
+        for change in zone.following(Timestamp::MIN) {
+            let offset = i64::from(change.offset().seconds()) * 1_000;
+            if stretches.last().is_none_or(|last| last.offset != offset) {
+                stretches.push(Stretch { from: change.timestamp().as_millisecond(), offset });
+            }
+        }
+        let first = Instant::FIRST.0 >> BUCKET_BITS;
+        let last = Instant::LAST.0 >> BUCKET_BITS;
+        let mut at = 0;
+        let buckets = (first..=last + 1)
+            .map(|bucket| {
+                while stretches.get(at + 1).is_some_and(|next| next.from <= bucket << BUCKET_BITS) {
+                    at += 1;
+                }
+                at
+            })
+            .collect();
+        Some(Self { name: name.into(), stretches, buckets })
+    }
+
+    /// Its IANA name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The index of the stretch that holds an instant.
+    fn stretch(&self, at: i64) -> usize {
+        let bucket = (at >> BUCKET_BITS) - (Instant::FIRST.0 >> BUCKET_BITS);
+        let mut found = usize::try_from(bucket).ok().and_then(|index| self.buckets.get(index)).copied().unwrap_or(0);
+        while self.stretches.get(found + 1).is_some_and(|next| next.from <= at) {
+            found += 1;
+        }
+        found
+    }
+
+    /// The local date at an instant.
+    #[must_use]
+    pub fn day(&self, at: Instant) -> Day {
+        let at = at.0.clamp(Instant::FIRST.0 - DAY_MS, Instant::LAST.0 + DAY_MS);
+        let offset = self.stretches.get(self.stretch(at)).map_or(0, |stretch| stretch.offset);
+        Day(i32::try_from((at + offset).div_euclid(DAY_MS)).unwrap_or(i32::MAX))
+    }
+
+    /// The first instant of a local date, its rollover (rule 4); where the date does not exist, that
+    /// of the first one after it.
+    #[must_use]
+    pub fn start_of(&self, day: Day) -> Instant {
+        let midnight = i64::from(day.0).saturating_mul(DAY_MS);
+        let mut at = self.stretch(midnight.saturating_sub(26 * HOUR_MS));
+        while let Some(stretch) = self.stretches.get(at) {
+            let start = stretch.from.max(midnight - stretch.offset);
+            if self.stretches.get(at + 1).is_none_or(|next| start < next.from) {
+                return Instant(start);
+            }
+            at += 1;
+        }
+        Instant(midnight)
+    }
+}
+
+fn offset_ms(zone: &TimeZone, at: Timestamp) -> i64 {
+    i64::from(zone.to_offset(at).seconds()) * 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Instant {
+        Instant::parse(text.as_bytes()).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn instants_are_read_with_any_offset_and_cut_to_milliseconds() {
+        assert_eq!(at("2026-03-01T10:00:00.1239Z").to_string(), "2026-03-01T10:00:00.123Z");
+        assert_eq!(at("2026-03-01t01:00:00+01:00"), at("2026-03-01 00:00:00z"));
+        assert_eq!(at("1969-12-31T23:59:59.9Z"), Instant(-100));
+        assert_eq!(at("2024-02-29T00:00:60Z"), at("2024-02-29T00:00:59Z"));
+        for wrong in [
+            "10000-01-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01",
+            "2026-01-01T00:00:00",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00+1:00",
+            "9999-12-31T23:59:59-01:00",
+            "2026-01-01T00:00:00Zx",
+        ] {
+            assert_eq!(Instant::parse(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_leap_day_plus_twelve_months_is_the_28th_of_february() {
+        assert_eq!(Day::from_civil(2024, 2, 29).add_months(12).to_string(), "2025-02-28");
+        assert_eq!(Day::from_civil(2026, 3, 1).add_months(12).to_string(), "2027-03-01");
+        for day in [-800_000, -1, 0, 59, 60, 20_000, 2_932_896] {
+            let (year, month, of_month) = Day(day).civil();
+            assert_eq!(Day::from_civil(year, month, of_month), Day(day));
+        }
+    }
+
+    #[test]
+    fn a_rollover_is_the_first_instant_of_its_date() {
+        let malta = Zone::named("Europe/Malta").unwrap();
+        assert_eq!(malta.start_of(Day::from_civil(2026, 3, 2)), at("2026-03-01T23:00:00Z"));
+        assert_eq!(malta.start_of(Day::from_civil(2026, 7, 2)), at("2026-07-01T22:00:00Z"));
+        assert_eq!(malta.day(at("2026-03-01T22:59:59.999Z")), Day::from_civil(2026, 3, 1));
+        // Summer time begins at midnight: the first instant of the date is 01:00.
+        let beirut = Zone::named("Asia/Beirut").unwrap();
+        assert_eq!(beirut.start_of(Day::from_civil(2026, 3, 29)), at("2026-03-28T22:00:00Z"));
+        // It ends at midnight: the clock goes back to 23:00 of the day before.
+        let santiago = Zone::named("America/Havana").unwrap();
+        let day = Day::from_civil(2026, 11, 1);
+        assert_eq!(santiago.start_of(day), at("2026-11-01T04:00:00Z"));
+        assert_eq!(santiago.day(at("2026-11-01T05:30:00Z")), day);
+        // A whole day was left out.
+        let apia = Zone::named("Pacific/Apia").unwrap();
+        assert_eq!(apia.start_of(Day::from_civil(2011, 12, 30)), apia.start_of(Day::from_civil(2011, 12, 31)));
+    }
+
+    #[test]
+    fn every_start_is_the_first_instant_with_its_date() {
+        for name in [
+            "UTC",
+            "Europe/Malta",
+            "America/Sao_Paulo",
+            "Asia/Kathmandu",
+            "Africa/Cairo",
+            "America/Havana",
+            "Asia/Beirut",
+            "Pacific/Apia",
+            "Australia/Lord_Howe",
+        ] {
+            let zone = Zone::named(name).unwrap();
+            for day in (0..47_000).map(Day) {
+                let start = zone.start_of(day);
+                assert!(zone.day(start) >= day, "{name} {day}");
+                assert!(zone.day(start.plus(-1)) < day, "{name} {day}");
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The players of one worker: found by key, kept in place, listed when they changed.
+
+use hashbrown::HashTable;
+use tidemark_domain::player::Player;
+
+use super::wheel::PHASE_MS_MAX;
+
+/// Where a player is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Slot(u32);
+
+/// Players stand in chunks, so that growing never moves them.
+const CHUNK_BITS: u32 = 10;
+const CHUNK: usize = 1 << CHUNK_BITS;
+
+/// See the module's words.
+#[derive(Default)]
+pub(super) struct Players {
+    table: HashTable<(u32, u32)>,
+    chunks: Vec<Vec<Kept>>,
+    /// Those that changed since the last snapshot.
+    changed: Vec<Slot>,
+    count: u32,
+}
+
+struct Kept {
+    player: Player,
+    hash: u64,
+    scheduled: i64,
+    group: u8,
+    changed: bool,
+}
+
+impl Players {
+    fn kept(&self, slot: Slot) -> &Kept {
+        #[expect(clippy::indexing_slicing, reason = "slots are handed out by `insert` and never taken back")]
+        &self.chunks[(slot.0 >> CHUNK_BITS) as usize][slot.0 as usize & (CHUNK - 1)]
+    }
+
+    fn kept_mut(&mut self, slot: Slot) -> &mut Kept {
+        #[expect(clippy::indexing_slicing, reason = "slots are handed out by `insert` and never taken back")]
+        &mut self.chunks[(slot.0 >> CHUNK_BITS) as usize][slot.0 as usize & (CHUNK - 1)]
+    }
+
+    /// The player of that key, whose hash is `hash`.
+    pub(super) fn find(&self, hash: u64, brand: &str, player: Option<&str>) -> Option<Slot> {
+        let tag = (hash >> 32) as u32;
+        let found = self.table.find(hash, |(known, slot)| *known == tag && self.is(Slot(*slot), brand, player))?;
+        Some(Slot(found.1))
+    }
+
+    fn is(&self, slot: Slot, brand: &str, player: Option<&str>) -> bool {
+        let key = self.kept(slot).player.key();
+        match player {
+            None => key == brand,
+            Some(id) => {
+                key.len() == brand.len() + 1 + id.len()
+                    && key.starts_with(brand)
+                    && key.ends_with(id)
+                    && key.as_bytes().get(brand.len()) == Some(&b':')
+            }
+        }
+    }
+
+    /// Takes in a new player.
+    pub(super) fn insert(&mut self, hash: u64, group: u8, player: Player) -> Slot {
+        let slot = Slot(self.count);
+        self.count += 1;
+        if slot.0 as usize & (CHUNK - 1) == 0 {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(Kept { player, hash, scheduled: i64::MAX, group, changed: true });
+        }
+        self.changed.push(slot);
+        let chunks = &self.chunks;
+        self.table.insert_unique(hash, ((hash >> 32) as u32, slot.0), |(_, slot)| {
+            chunks
+                .get((slot >> CHUNK_BITS) as usize)
+                .and_then(|chunk| chunk.get(*slot as usize & (CHUNK - 1)))
+                .map_or(0, |kept| kept.hash)
+        });
+        slot
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> &mut Player {
+        &mut self.kept_mut(slot).player
+    }
+
+    /// Notes that a player changed.
+    pub(super) fn touch(&mut self, slot: Slot) {
+        let kept = self.kept_mut(slot);
+        if !kept.changed {
+            kept.changed = true;
+            self.changed.push(slot);
+        }
+    }
+
+    /// When the player's timers are to be looked at.
+    pub(super) fn scheduled(&self, slot: Slot) -> i64 {
+        self.kept(slot).scheduled
+    }
+
+    pub(super) fn set_scheduled(&mut self, slot: Slot, at: i64) {
+        self.kept_mut(slot).scheduled = at;
+    }
+
+    /// How long after its due time a player's timer fires: a stable spread.
+    pub(super) fn phase(&self, slot: Slot) -> i64 {
+        (self.kept(slot).hash & (PHASE_MS_MAX as u64 - 1)) as i64
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Player> {
+        self.chunks.iter_mut().flatten().map(|kept| &mut kept.player)
+    }
+
+    /// Every player with its group, or only those that changed; then nothing counts as changed.
+    pub(super) fn take(&mut self, all: bool, mut each: impl FnMut(u8, &mut Player)) {
+        let changed = std::mem::take(&mut self.changed);
+        if all {
+            for kept in self.chunks.iter_mut().flatten() {
+                kept.changed = false;
+                each(kept.group, &mut kept.player);
+            }
+            return;
+        }
+        for slot in changed {
+            let kept = self.kept_mut(slot);
+            kept.changed = false;
+            let group = kept.group;
+            each(group, &mut kept.player);
+        }
+    }
+
+    /// Nothing counts as changed: everything is in the snapshot that was restored.
+    pub(super) fn all_saved(&mut self) {
+        for slot in std::mem::take(&mut self.changed) {
+            self.kept_mut(slot).changed = false;
+        }
+    }
+}

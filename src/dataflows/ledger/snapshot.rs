@@ -1,0 +1,181 @@
+//! What the ledger hands out for a snapshot, and takes back in when it is restored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+use std::sync::mpsc::Sender;
+
+use serde::{Deserialize, Serialize};
+use tidemark_domain::player::{Player, RecordError, RulebookChain, Saved};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::super::parcel::{Parcel, Settled};
+use super::Ledger;
+use crate::epoch::{Epoch, Spread};
+use crate::sources::decode::{Verdict, decode};
+
+/// Snapshots with this number, counted from 1, and every n-th after it hold everything; those between
+/// hold what changed.
+const FULL_EVERY: u64 = 8;
+
+/// How the ledger is asked for a snapshot, and where its part goes.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotPort {
+    /// The epoch after which the next snapshot is taken; 0 for none.
+    pub(crate) at: Arc<AtomicU64>,
+    /// How many snapshots were asked for, this one included.
+    pub(crate) number: Arc<AtomicU64>,
+    /// Where parts go; none where there are no snapshots.
+    pub(crate) parts: Option<Sender<Part>>,
+}
+
+/// One worker's part of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// After which epoch.
+    pub(crate) epoch: Epoch,
+    /// Whose.
+    pub(crate) worker: u32,
+    /// Whether it holds everything, or what changed since the snapshot before.
+    pub(crate) full: bool,
+    /// Records of players by key group, each behind its length.
+    pub(crate) groups: BTreeMap<u8, Vec<u8>>,
+    /// What is not a player's.
+    pub(crate) rest: Rest,
+}
+
+/// What of a worker's state is not a player's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    /// Records that wait for their time.
+    pub(crate) held: Vec<HeldRecord>,
+    /// Logical time.
+    pub(crate) logical_time: i64,
+    /// The number of the next revision to be published.
+    pub(crate) next_revision: u32,
+    /// The number and the hash of the last fact about the rulebook; only its owner's counts.
+    pub(crate) rulebook: Option<(u64, Option<[u8; 32]>)>,
+}
+
+/// A record that waits for its time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct HeldRecord {
+    partition: u32,
+    offset: u64,
+    as_of: i64,
+    late: bool,
+    payload: String,
+}
+
+/// What a worker takes back in.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    /// Its players.
+    pub(crate) players: Vec<Player>,
+    /// Records that wait, of all workers: each takes its own.
+    pub(crate) held: Vec<HeldRecord>,
+    /// Logical time.
+    pub(crate) logical_time: i64,
+    /// The number of the next revision to be published.
+    pub(crate) next_revision: u32,
+    /// The chain of facts about the rulebook.
+    pub(crate) rulebook: RulebookChain,
+}
+
+/// Reads the records of one group: over `players`, which what came before has filled.
+///
+/// # Errors
+/// Where a record is damaged.
+pub(crate) fn read_players(mut bytes: &[u8], players: &mut BTreeMap<String, Player>) -> Result<(), RecordError> {
+    while !bytes.is_empty() {
+        let (head, rest) = bytes.split_first_chunk::<4>().ok_or(RecordError::Damaged)?;
+        let (record, behind) = rest.split_at_checked(u32::from_le_bytes(*head) as usize).ok_or(RecordError::Damaged)?;
+        bytes = behind;
+        let key = Player::key_of(record)?;
+        let before = players.remove(key);
+        players.insert(key.to_owned(), Player::restore(record, before)?);
+    }
+    Ok(())
+}
+
+impl Ledger {
+    /// Hands out this worker's part, if a snapshot is due after this epoch.
+    pub(super) fn snapshot(&mut self, epoch: Epoch) {
+        if self.snapshots.at.load(Atomic::Acquire) != epoch {
+            return;
+        }
+        let Some(parts) = self.snapshots.parts.clone() else { return };
+        let full = self.snapshots.number.load(Atomic::Acquire) % FULL_EVERY == 1;
+        let mut groups: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+        self.players.take(full, |group, player| {
+            let bytes = groups.entry(group).or_default();
+            let start = bytes.len();
+            bytes.extend_from_slice(&[0; 4]);
+            player.save(if full { Saved::Full } else { Saved::Delta }, bytes);
+            let length = (bytes.len() - start - 4) as u32;
+            if let Some(head) = bytes.get_mut(start..start + 4) {
+                head.copy_from_slice(&length.to_le_bytes());
+            }
+        });
+        let rest = Rest {
+            held: self.held(),
+            logical_time: self.logical_time,
+            next_revision: self.next_revision,
+            rulebook: self.owns_rulebook.then_some((self.rulebook.seq, self.rulebook.hash)),
+        };
+        // The receiver is gone only when the run is being ended.
+        let _gone = parts.send(Part { epoch, worker: self.worker, full, groups, rest });
+    }
+
+    fn held(&self) -> Vec<HeldRecord> {
+        let waiting = self.ordering.waiting();
+        let record = |pending| {
+            let (parcel, packed) = self.ordering.record(pending);
+            let event = parcel.event(packed, "", 0);
+            HeldRecord {
+                partition: packed.partition,
+                offset: packed.offset,
+                as_of: packed.as_of,
+                late: event.late,
+                payload: event.record.payload.to_owned(),
+            }
+        };
+        waiting.iter().map(record).collect()
+    }
+
+    /// Takes state back in.
+    pub(super) fn restore(&mut self, state: Restored) {
+        self.logical_time = state.logical_time;
+        self.next_revision = state.next_revision;
+        self.rulebook = state.rulebook;
+        for player in state.players {
+            let key = player.key().as_bytes();
+            let (hash, group) = (xxh3_64(key), Spread::group(key) as u8);
+            let wake = player.wake();
+            let slot = self.players.insert(hash, group, player);
+            self.schedule(slot, wake);
+        }
+        self.players.all_saved();
+        let mut parcel = Parcel::default();
+        let mut scratch = Vec::new();
+        for held in &state.held {
+            let Ok(Verdict::Event(decoded)) = decode(&held.payload, &mut scratch) else { continue };
+            let key =
+                decoded.player.as_ref().map_or_else(|| decoded.brand.to_string(), |player| format!("{}:{player}", decoded.brand));
+            let group = Spread::group(key.as_bytes());
+            if self.job.spread.worker(group) != self.worker {
+                continue;
+            }
+            let settled = Settled {
+                partition: held.partition,
+                offset: held.offset,
+                as_of: held.as_of,
+                late: held.late,
+                key: xxh3_64(key.as_bytes()),
+                group,
+            };
+            parcel.push(&decoded, &held.payload, settled);
+        }
+        self.ordering.add(parcel);
+    }
+}

@@ -1,0 +1,311 @@
+//! The one place where Kafka clients are built: their settings, and the memory of what went wrong last.
+//!
+//! Owns: every `ClientConfig`. Does not own: what is read or written; that is `sources/kafka` and the sinks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientContext, Message as _};
+use thiserror::Error;
+
+/// How long one transaction call, a flush or a topic's creation may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Something that Kafka refused or did not do in time: what, where and why, in words.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct Error(String);
+
+impl Error {
+    fn new(doing: &str, brokers: &str, cause: &dyn std::fmt::Display) -> Self {
+        Self(format!("{doing} at {brokers}: {cause}"))
+    }
+}
+
+/// What a client remembers for messages to people.
+///
+/// librdkafka tells each trouble twice, as a log line and as an error. The log lines are dropped.
+#[derive(Debug, Default)]
+pub struct Context {
+    last_error: Mutex<Option<String>>,
+    undelivered: AtomicU64,
+}
+
+impl Context {
+    /// The last error, as librdkafka put it.
+    #[must_use]
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many records could not be delivered.
+    #[must_use]
+    pub fn undelivered(&self) -> u64 {
+        self.undelivered.load(Ordering::Relaxed)
+    }
+
+    fn remember(&self, reason: String) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            // The end of a partition is no error, and "all brokers are down" says less than what came before it.
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            Some(RDKafkaErrorCode::AllBrokersDown) if self.last_error().is_some() => {}
+            _ => self.remember(reason.to_owned()),
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, record)) = result {
+            self.undelivered.fetch_add(1, Ordering::Relaxed);
+            self.remember(format!("a record for topic {} was not delivered: {error}", record.topic()));
+        }
+    }
+}
+
+/// A consumer that reads what it is assigned and nothing else; see [`consumer`].
+///
+/// rdkafka's own drop waits until librdkafka has closed it, for as long as that takes (a name that does not
+/// resolve, a connection that hangs). So it is dropped on a thread of its own, and nobody waits.
+pub struct Consumer(Option<BaseConsumer<Context>>);
+
+impl Consumer {
+    /// The client inside.
+    #[must_use]
+    pub fn client(&self) -> &BaseConsumer<Context> {
+        match &self.0 {
+            Some(client) => client,
+            None => unreachable!("only drop takes the client out"),
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        // Where no thread can be had, the closure and so the client is dropped here.
+        drop(std::thread::Builder::new().name("kafka-close".to_owned()).spawn(move || drop(client)));
+    }
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Consumer").finish_non_exhaustive()
+    }
+}
+
+fn config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "tidemark")
+        .set("socket.keepalive.enable", "true")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set_log_level(RDKafkaLogLevel::Emerg);
+    config
+}
+
+/// A client that only asks: for topics, partitions and watermarks.
+///
+/// The watermark it is told is the last stable offset: what lies beyond may still be aborted.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn inspector(brokers: &str) -> Result<Consumer, Error> {
+    let mut config = config(brokers);
+    config.set("isolation.level", "read_committed");
+    let client = config.create_with_context(Context::default());
+    client.map(|client| Consumer(Some(client))).map_err(|cause| Error::new("cannot make a Kafka client", brokers, &cause))
+}
+
+/// A consumer for one partition that is assigned by offset.
+///
+/// - It is in no group. librdkafka asks for a `group.id` before it lets anything be assigned; the name is never
+///   joined, and nothing is committed under it.
+/// - It prefetches little, because there is one per partition. librdkafka takes a partition out of its fetches while
+///   that partition's queue holds `queued.min.messages` or `queued.max.messages.kbytes`, and puts it back
+///   `fetch.queue.backoff.ms` after it last looked (by default 1 s, in which a small queue runs dry). What is queued
+///   is at most that limit and one answer of `fetch.message.max.bytes`, unpacked: about 6 MB per partition with
+///   records of 270 bytes, and as fast as four times as much.
+/// - An offset that is not there is an error: no record is skipped or read again in silence.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn consumer(brokers: &str) -> Result<Consumer, Error> {
+    let mut config = config(brokers);
+    config
+        .set("group.id", "tidemark-unjoined")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("check.crcs", "true")
+        .set("fetch.wait.max.ms", "100")
+        .set("fetch.message.max.bytes", "262144")
+        .set("fetch.queue.backoff.ms", "5")
+        .set("queued.min.messages", "5000")
+        .set("queued.max.messages.kbytes", "2048");
+    let client = config.create_with_context(Context::default());
+    client.map(|client| Consumer(Some(client))).map_err(|cause| Error::new("cannot make a Kafka consumer", brokers, &cause))
+}
+
+/// A producer; a key goes to the partition that Kafka's Java clients would choose.
+pub type Producer = BaseProducer<Context>;
+
+fn producer_config(brokers: &str) -> ClientConfig {
+    let mut config = config(brokers);
+    config
+        .set("partitioner", "murmur2_random")
+        .set("compression.type", "lz4")
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "20")
+        .set("batch.num.messages", "100000")
+        .set("queue.buffering.max.messages", "1000000")
+        .set("queue.buffering.max.kbytes", "131072")
+        .set("delivery.report.only.error", "true");
+    config
+}
+
+/// A producer without transactions. Send with [`send`], end with [`finish`].
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn producer(brokers: &str) -> Result<Producer, Error> {
+    let client = producer_config(brokers).create_with_context(Context::default());
+    client.map_err(|cause| Error::new("cannot make a Kafka producer", brokers, &cause))
+}
+
+/// A producer with transactions, ready to begin the first; it fences any other with the same id.
+///
+/// # Errors
+/// Where librdkafka refuses the settings or the brokers refuse the id.
+pub fn transactional_producer(brokers: &str, id: &str) -> Result<Producer, Error> {
+    let mut config = producer_config(brokers);
+    config.set("transactional.id", id);
+    let failed = |cause| Error::new(&format!("cannot make the Kafka producer {id}"), brokers, &cause);
+    let producer: Producer = config.create_with_context(Context::default()).map_err(failed)?;
+    producer.init_transactions(PATIENCE).map_err(failed)?;
+    Ok(producer)
+}
+
+/// Hands one record over, waiting while the queue is full.
+///
+/// # Errors
+/// Where the record is refused, or one before it could not be delivered.
+pub fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), Error> {
+    let context = producer.context();
+    loop {
+        if context.undelivered() > 0 {
+            return Err(Error(context.last_error().unwrap_or_default()));
+        }
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => record = returned,
+            Err((cause, refused)) => return Err(Error(format!("Kafka takes no record for topic {}: {cause}", refused.topic))),
+        }
+        producer.poll(Duration::from_millis(10));
+    }
+}
+
+/// Waits until everything that was handed over is written.
+///
+/// # Errors
+/// Where a record could not be delivered, or not within a minute.
+pub fn finish(producer: &Producer) -> Result<(), Error> {
+    let flushed = producer.flush(PATIENCE);
+    let context = producer.context();
+    match (context.undelivered(), flushed) {
+        (0, Ok(())) => Ok(()),
+        (0, Err(cause)) => {
+            Err(Error(format!("not all records were written: {cause}; {}", context.last_error().unwrap_or_default())))
+        }
+        (count, _) => Err(Error(format!("{count} records were not written: {}", context.last_error().unwrap_or_default()))),
+    }
+}
+
+/// Creates topics with the brokers' own replication and waits until they can be used. Those that exist stay as they are.
+///
+/// # Errors
+/// Where a topic cannot be created, or is not there within a minute.
+pub fn create_topics(brokers: &str, topics: &[(&str, u32)]) -> Result<(), Error> {
+    let failed = |cause: &dyn std::fmt::Display| Error::new("cannot create topics", brokers, cause);
+    let admin: AdminClient<Context> = config(brokers).create_with_context(Context::default()).map_err(|cause| failed(&cause))?;
+    // -1: as many replicas as the brokers give a topic by default.
+    let new = |&(name, partitions): &(_, u32)| NewTopic::new(name, partitions.cast_signed(), TopicReplication::Fixed(-1));
+    let wanted: Vec<_> = topics.iter().map(new).collect();
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|cause| failed(&cause))?;
+    let created = runtime.block_on(admin.create_topics(&wanted, &options)).map_err(|cause| failed(&cause))?;
+    for outcome in created {
+        if let Err((name, code)) = outcome
+            && code != RDKafkaErrorCode::TopicAlreadyExists
+        {
+            return Err(failed(&format!("topic {name}: {code}")));
+        }
+    }
+    let since = Instant::now();
+    loop {
+        let known = admin.inner().fetch_metadata(None, PATIENCE).map_err(|cause| failed(&cause))?;
+        let Some(missing) = topics.iter().find(|(name, _)| !usable(&known, name)) else { return Ok(()) };
+        if since.elapsed() > PATIENCE {
+            return Err(failed(&format!("topic {} has no leader yet", missing.0)));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn usable(known: &Metadata, name: &str) -> bool {
+    let topic = known.topics().iter().find(|topic| topic.name() == name);
+    topic
+        .is_some_and(|topic| !topic.partitions().is_empty() && topic.partitions().iter().all(|partition| partition.leader() >= 0))
+}
+
+/// Where a message to a person goes.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How long nothing has come, and when to say so: every ten seconds.
+#[derive(Debug, Default)]
+pub struct Silence {
+    since: Option<Instant>,
+    told: u64,
+}
+
+/// How often a person is told that Kafka is awaited.
+const TELL_SECONDS: u64 = 10;
+
+impl Silence {
+    /// Something came.
+    pub fn broken(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Nothing came: for how many seconds, where it is time to say so.
+    pub fn lasts(&mut self) -> Option<u64> {
+        let seconds = self.since.get_or_insert_with(Instant::now).elapsed().as_secs();
+        if seconds < (self.told + 1) * TELL_SECONDS {
+            return None;
+        }
+        self.told = seconds / TELL_SECONDS;
+        Some(seconds)
+    }
+}

@@ -1,0 +1,16 @@
+//! Tidemark: what each player's play entitles them to, at every moment and to the cent.
+//!
+//! The walk of one bet: [`sources`] read bytes and decode them, [`epoch`] gives them their time, `dataflows`
+//! bring them to the worker that owns the player, whose ledger applies them by the rules of
+//! `tidemark_domain`, and [`sinks`] publish the facts that follow. [`runtime`] starts all that and ends it.
+
+pub mod cli;
+mod container;
+mod dataflows;
+pub mod epoch;
+pub mod kafka;
+pub mod murmur2;
+pub mod report;
+pub mod runtime;
+pub mod sinks;
+pub mod sources;

@@ -1,0 +1,62 @@
+//! The life of a process: what is read, what is started, and how it ends. Only this part knows everything.
+//!
+//! Reading order: this file, `replay`, `worker`, `publisher`, `state`, `store`.
+
+mod publisher;
+pub mod replay;
+pub mod state;
+pub mod store;
+mod worker;
+
+use thiserror::Error;
+
+/// The version of what is computed: raised by any change of results. State and progress carry it.
+pub const LOGIC_VERSION: u32 = 1;
+
+/// Why a command ended, with the exit code that says so (CONTRACTS section 4).
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// Something outside failed: exit code 1.
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+    /// Bad usage, a bad programme or unreadable input: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A defect, or a hash that differs: exit code 70.
+    #[error("{0}")]
+    Defect(String),
+    /// State that does not fit: exit code 78.
+    #[error("{0}")]
+    Mismatch(String),
+}
+
+impl Failure {
+    /// The process's exit code.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Defect(_) => 70,
+            Self::Mismatch(_) => 78,
+        }
+    }
+}
+
+impl From<crate::sources::Error> for Failure {
+    fn from(error: crate::sources::Error) -> Self {
+        match error {
+            crate::sources::Error::Usage(message) => Self::Usage(message),
+            crate::sources::Error::File { ref cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
+                Self::Usage(format!("{error}: there is no such file or folder"))
+            }
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<crate::sinks::Error> for Failure {
+    fn from(error: crate::sinks::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}

@@ -1,0 +1,591 @@
+//! `replay`: events in, facts and a summary out; back-test, audit and the embedded default in one.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tidemark_domain::defect::Defects;
+use tidemark_domain::programme::source::SourceFile;
+use tidemark_domain::programme::{Problem, Programme, resolve};
+use tidemark_domain::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::publisher::{Intervals, Publisher};
+use super::state::{Event, JobFile, State};
+use super::worker::{Pace, Shared, Start};
+use super::{Failure, LOGIC_VERSION, worker};
+use crate::dataflows::Job;
+use crate::dataflows::ledger::{Restored, SnapshotPort};
+use crate::epoch::{ClockSettings, Epoch, Place, Spread};
+use crate::sinks::files::{Contents, FileSink, Record, inspect};
+use crate::sinks::tally::Progress;
+use crate::sinks::{Sink, Topic};
+use crate::sources::files::FileSource;
+use crate::sources::reference::{self, Reference, Standing};
+use crate::sources::{Partition, Source, files, kafka};
+
+/// The number of shards of a job.
+pub const SHARDS: u32 = 12;
+
+/// What to replay, and where to.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Programmes: files or folders.
+    pub programmes: Vec<PathBuf>,
+    /// A file, a folder, or `kafka://HOST:PORT/topic,topic`.
+    pub events: String,
+    /// The folder of results.
+    pub out: PathBuf,
+    /// Workers.
+    pub workers: u32,
+    /// The end; what is beyond it is left out.
+    pub until: Option<Instant>,
+    /// The folder of state, to be resumed from.
+    pub state: Option<PathBuf>,
+    /// Whether profiles leave at every change.
+    pub live_profiles: bool,
+    /// How much is read at a time.
+    pub pace: Pace,
+    /// When things are made durable.
+    pub intervals: Intervals,
+    /// Whether postings of points leave at all.
+    pub ledger_topic: bool,
+    /// Planted defects.
+    pub defects: Defects,
+}
+
+impl Options {
+    /// Options with everything else at its default.
+    #[must_use]
+    pub fn new(programmes: Vec<PathBuf>, events: String, out: PathBuf) -> Self {
+        Self {
+            programmes,
+            events,
+            out,
+            workers: 1,
+            until: None,
+            state: None,
+            live_profiles: false,
+            pace: Pace { epoch_bytes: 512 * 1024, epochs_in_flight: 8 },
+            intervals: Intervals { commit: Duration::from_millis(500), snapshot: Duration::from_secs(60) },
+            ledger_topic: true,
+            defects: Defects::default(),
+        }
+    }
+}
+
+/// What a replay amounts to (CONTRACTS section 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Records read.
+    pub events_in: u64,
+    /// Applied, refusals included.
+    pub applied: u64,
+    /// Known already.
+    pub duplicates: u64,
+    /// Late ones of the applied.
+    pub late: u64,
+    /// Set aside.
+    pub dead_letters: u64,
+    /// Reversals whose bet did not come in time.
+    pub unmatched_reversals: u64,
+    /// Of unknown types.
+    pub skipped_unknown: u64,
+    /// Beyond the end that was asked for.
+    pub beyond_until: u64,
+    /// Bets on a game without a weight.
+    pub unknown_game_total: u64,
+    /// Facts by topic, without profiles.
+    pub facts: std::collections::BTreeMap<&'static str, u64>,
+    /// Players at the end.
+    pub profiles: u64,
+    /// The digest over all facts.
+    pub facts_digest: String,
+    /// Logical time at the end.
+    pub logical_time: Option<String>,
+}
+
+impl Summary {
+    fn of(progress: &Progress) -> Self {
+        let tally = &progress.tally;
+        let facts = Topic::ALL
+            .iter()
+            .filter(|topic| **topic != Topic::Profiles)
+            .map(|topic| (topic.name(), tally.facts[*topic as usize]));
+        Self {
+            events_in: tally.events_in,
+            applied: tally.applied,
+            duplicates: tally.duplicates,
+            late: tally.late,
+            dead_letters: tally.dead_letters,
+            unmatched_reversals: tally.unmatched_reversals,
+            skipped_unknown: tally.skipped_unknown,
+            beyond_until: tally.beyond_until,
+            unknown_game_total: tally.unknown_game_total,
+            facts: facts.collect(),
+            profiles: tally.profiles,
+            facts_digest: format!("{:032x}", tally.digest),
+            logical_time: progress.logical_time.map(|at| Instant(at).to_string()),
+        }
+    }
+}
+
+/// What can be watched while it runs.
+pub trait Watcher: Send + Sync {
+    /// Something worth a line.
+    fn notice(&self, line: &str);
+    /// How far it is: records, bytes read, and bytes in all where that is known.
+    fn progress(&self, records: u64, bytes: u64, of: Option<u64>);
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Watcher for Quiet {
+    fn notice(&self, _line: &str) {}
+    fn progress(&self, _records: u64, _bytes: u64, _of: Option<u64>) {}
+}
+
+/// Reads a programme: a file, or a folder whose `*.yaml` files are merged.
+///
+/// # Errors
+/// Every problem at once, in words.
+pub fn load_programme(path: &Path) -> Result<(Programme, Vec<SourceFile>), Failure> {
+    let files = programme_files(path)?;
+    match resolve::load(&files) {
+        Ok(programme) => Ok((programme, files)),
+        Err(problems) => Err(Failure::Usage(describe(path, &problems))),
+    }
+}
+
+fn describe(path: &Path, problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    let count = if lines.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", lines.len()) };
+    format!("the programme {} has {count}:\n{}", path.display(), lines.join("\n"))
+}
+
+/// The files of a programme.
+///
+/// # Errors
+/// Where they cannot be read.
+pub fn programme_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
+    let unreadable = |cause: std::io::Error| Failure::Usage(format!("cannot read the programme {}: {cause}", path.display()));
+    let read = |file: &Path, name: String| -> Result<SourceFile, Failure> {
+        let bytes = std::fs::read(file).map_err(unreadable)?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("the programme {} is not UTF-8", file.display())))?;
+        Ok(SourceFile { name, text })
+    };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+        return Ok(vec![read(path, path.display().to_string())?]);
+    }
+    let mut files = Vec::new();
+    for folder in ["", "campaigns"] {
+        let inner = path.join(folder);
+        if !inner.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(&inner).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            if file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") && file.is_file() {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                files.push(read(&file, if folder.is_empty() { name } else { format!("{folder}/{name}") })?);
+            }
+        }
+    }
+    files.sort_by(|left, right| left.name.cmp(&right.name));
+    if files.is_empty() {
+        return Err(Failure::Usage(format!("the folder {} holds no *.yaml file", path.display())));
+    }
+    Ok(files)
+}
+
+/// The input, opened.
+struct Input {
+    sources: Vec<Box<dyn Source>>,
+    records: Vec<Standing>,
+    fingerprint: String,
+    bytes: Option<u64>,
+    kafka: bool,
+}
+
+fn open_input(events: &str, workers: u32, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
+    if events.starts_with("kafka://") {
+        return open_kafka(events, watcher);
+    }
+    let mut opened = files::open(Path::new(events))?;
+    let mut fingerprint = Xxh3::new();
+    let mut bytes = 0;
+    for source in &opened {
+        bytes += fingerprint_file(source, &mut fingerprint)?;
+    }
+    let records = search_all(&mut opened, workers)?;
+    let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
+    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: Some(bytes), kafka: false })
+}
+
+/// Name, length, beginning and end of a file: another input is told from this one.
+fn fingerprint_file(source: &FileSource, hasher: &mut Xxh3) -> Result<u64, Failure> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let failed = |cause| crate::sources::Error::File { path: source.path().to_owned(), cause };
+    let mut file = std::fs::File::open(source.path()).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let partition = source.partition();
+    hasher.update(format!("{}\n{}\n{length}\n", partition.topic, partition.number).as_bytes());
+    let mut part = Vec::new();
+    file.by_ref().take(1 << 16).read_to_end(&mut part).map_err(failed)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(1 << 16))).map_err(failed)?;
+    file.take(1 << 16).read_to_end(&mut part).map_err(failed)?;
+    hasher.update(&part);
+    Ok(length)
+}
+
+/// Searches all files for rates and rulebooks, `workers` files at a time.
+fn search_all(sources: &mut [FileSource], workers: u32) -> Result<Vec<Standing>, Failure> {
+    let next = AtomicU64::new(0);
+    let slots: Vec<Mutex<(u32, &mut FileSource)>> = (0_u32..).zip(sources.iter_mut()).map(Mutex::new).collect();
+    let found: Mutex<Vec<Standing>> = Mutex::new(Vec::new());
+    let search = || -> Result<(), crate::sources::Error> {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed) as usize;
+            let Some(slot) = slots.get(at) else { return Ok(()) };
+            let Ok(mut slot) = slot.lock() else { return Ok(()) };
+            let (number, source) = &mut *slot;
+            let records = reference::search(source, *number)?;
+            if let Ok(mut all) = found.lock() {
+                all.extend(records);
+            }
+        }
+    };
+    let results: Vec<Result<(), crate::sources::Error>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(search)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Ok(()))).collect()
+    });
+    for result in results {
+        result?;
+    }
+    Ok(found.into_inner().unwrap_or_default())
+}
+
+fn open_kafka(events: &str, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
+    let address = kafka::Address::parse(events)?;
+    let notices = Arc::clone(watcher);
+    let notice: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line: &str| notices.notice(line));
+    let mut opened = kafka::open(&address, &notice)?;
+    let mut fingerprint = Xxh3::new();
+    let mut records = Vec::new();
+    for (number, source) in (0_u32..).zip(&mut opened) {
+        let partition = source.partition().clone();
+        fingerprint.update(format!("{}\n{}\n{:?}\n", partition.topic, partition.number, source.high_watermark()).as_bytes());
+        if partition.topic == "fx.v1" || partition.topic == "config.v1" {
+            records.extend(reference::read_all(source, number)?);
+        }
+    }
+    let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
+    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: None, kafka: true })
+}
+
+/// Runs a replay.
+///
+/// # Errors
+/// Why it ended, with its exit code.
+pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, Failure> {
+    if options.workers == 0 || options.workers > SHARDS {
+        return Err(Failure::Usage(format!("--workers {} is not between 1 and {SHARDS}, the number of shards", options.workers)));
+    }
+    let mut programmes = Vec::new();
+    let mut text = Xxh3::new();
+    for path in &options.programmes {
+        let (programme, sources) = load_programme(path)?;
+        for source in sources {
+            text.update(format!("{}\n", source.text.len()).as_bytes());
+            text.update(source.text.as_bytes());
+        }
+        programmes.push(Arc::new(programme));
+    }
+    let input = open_input(&options.events, options.workers, watcher)?;
+    let job_file = JobFile {
+        version: 1,
+        logic_version: LOGIC_VERSION,
+        programme: format!("{:032x}", text.digest128()),
+        events: input.fingerprint.clone(),
+        until: options.until.map(|until| until.0),
+        live_profiles: options.live_profiles,
+    };
+    let begun = begin(options, &job_file)?;
+    if let Some(record) = begun.found.as_ref().filter(|record| record.progress.finished) {
+        watcher.notice("this run is complete; nothing is left to do");
+        return finish(options, &record.progress);
+    }
+    let reference = reference::settle(&programmes, input.records.clone()).map_err(Failure::Usage)?;
+    let progress = Run { options, watcher, input, begun, reference, job_file: &job_file, programmes: &programmes }.run()?;
+    finish(options, &progress)
+}
+
+/// What a run begins from.
+struct Begun {
+    state: Option<State>,
+    found: Option<Record>,
+}
+
+fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
+    let contents = inspect(&options.out)?;
+    let out = options.out.display();
+    let state = match &options.state {
+        None => None,
+        Some(folder) => Some(State::open(folder, job).map_err(Failure::Failed)?.map_err(|differences| {
+            Failure::Mismatch(format!(
+                "the state in {} is of another run: {} differ. Give the same ones, or another --state folder.",
+                folder.display(),
+                differences.join(", ")
+            ))
+        })?),
+    };
+    match contents {
+        Contents::Empty => {
+            if let Some(state) = &state {
+                state.clear().map_err(Failure::Failed)?;
+            }
+            Ok(Begun { state, found: None })
+        }
+        Contents::Run(record) if state.is_some() && record.job == job.fingerprint() => Ok(Begun { state, found: Some(*record) }),
+        Contents::Run(_) if state.is_some() => Err(Failure::Usage(format!(
+            "{out} holds the results of another run; give an empty folder, or the one that this --state goes with"
+        ))),
+        Contents::Run(_) | Contents::Foreign => Err(Failure::Usage(format!(
+            "{out} is not empty; give an empty folder, or the --state that its results were made with"
+        ))),
+    }
+}
+
+/// Writes the summary, and is done.
+fn finish(options: &Options, progress: &Progress) -> Result<Summary, Failure> {
+    let summary = Summary::of(progress);
+    let path = options.out.join("summary.json");
+    let text = serde_json::to_string_pretty(&summary).context("cannot write the summary").map_err(Failure::Failed)?;
+    let part = options.out.join(".summary.json");
+    std::fs::write(&part, text + "\n")
+        .and_then(|()| std::fs::rename(&part, &path))
+        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(Failure::Failed)?;
+    Ok(summary)
+}
+
+/// Everything that one run needs.
+struct Run<'o> {
+    options: &'o Options,
+    watcher: &'o Arc<dyn Watcher>,
+    input: Input,
+    begun: Begun,
+    reference: Reference,
+    job_file: &'o JobFile,
+    programmes: &'o [Arc<Programme>],
+}
+
+impl Run<'_> {
+    fn run(mut self) -> Result<Progress, Failure> {
+        let spread = Spread { shards: SHARDS, workers: self.options.workers };
+        let published = self.begun.found.as_ref().map(|record| record.progress.clone());
+        let (mut progress, restored) = self.restore(spread, published.as_ref())?;
+        let first = published.as_ref().map_or(0, |published| published.epoch);
+        progress.epoch = first;
+        let job = self.job(spread);
+        let shared = Arc::new(Shared::new(self.options.workers as usize, first));
+        let sink: Box<dyn Sink> = Box::new(FileSink::open(
+            &self.options.out,
+            &self.job_file.fingerprint(),
+            self.begun.found.as_ref(),
+            self.options.state.is_some(),
+        )?);
+        let starts = self.starts(&progress, published.as_ref(), restored, first)?;
+        self.execute(job, shared, sink, starts, progress, published)
+    }
+
+    fn job(&mut self, spread: Spread) -> Arc<Job> {
+        let mut reference =
+            Reference { rules: tidemark_domain::rules::Rules::default(), found: std::collections::BTreeMap::new() };
+        std::mem::swap(&mut reference, &mut self.reference);
+        reference.rules.defects = self.options.defects;
+        let clock = self.programmes.first().map_or(ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 }, |programme| {
+            ClockSettings {
+                ordering_delay_ms: programme.clock.ordering_delay_ms,
+                future_tolerance_ms: programme.clock.future_tolerance_ms,
+            }
+        });
+        let partitions: Vec<Partition> = self.input.sources.iter().map(|source| source.partition().clone()).collect();
+        Arc::new(Job {
+            partitions,
+            clock,
+            spread,
+            kafka: self.input.kafka,
+            reference,
+            until: self.options.until.map(|until| until.0),
+            live_profiles: self.options.live_profiles,
+            ledger_topic: self.options.ledger_topic,
+        })
+    }
+
+    /// State to begin from: the newest snapshot that is usable, or nothing.
+    fn restore(&self, spread: Spread, published: Option<&Progress>) -> Result<(Progress, Vec<Option<Restored>>), Failure> {
+        let nothing = || (Progress::default(), (0..spread.workers).map(|_| None).collect());
+        let (Some(state), Some(published)) = (&self.begun.state, published) else { return Ok(nothing()) };
+        let watcher = Arc::clone(self.watcher);
+        let found = state.restore(published.epoch, spread, &mut |line| watcher.notice(&line)).map_err(Failure::Failed)?;
+        match found {
+            Some((progress, restored)) => {
+                self.watcher.notice(&format!("resuming from the snapshot after epoch {}", progress.epoch));
+                Ok((progress, restored.into_iter().map(Some).collect()))
+            }
+            None => {
+                self.watcher.notice("no snapshot is usable; reading again from the start, publishing only what is new");
+                Ok(nothing())
+            }
+        }
+    }
+
+    /// Hands every worker its partitions and its state.
+    fn starts(
+        &mut self,
+        from: &Progress,
+        published: Option<&Progress>,
+        restored: Vec<Option<Restored>>,
+        first: Epoch,
+    ) -> Result<Vec<Start>, Failure> {
+        let mut starts: Vec<Start> = restored
+            .into_iter()
+            .map(|restored| Start { sources: Vec::new(), places: Vec::new(), restored, published: Vec::new(), first })
+            .collect();
+        let workers = starts.len();
+        for (number, mut source) in (0_u32..).zip(std::mem::take(&mut self.input.sources)) {
+            let Some(start) = starts.get_mut(number as usize % workers.max(1)) else { continue };
+            let mut place =
+                Place { partition: number, position: source.position(), clock: crate::epoch::Clock::default(), ended: false };
+            if let Some(known) = from.places.iter().find(|place| place.partition == number) {
+                source.seek(known.position)?;
+                place = *known;
+            }
+            start.places.push(place);
+            start
+                .published
+                .extend(published.and_then(|published| published.places.iter().find(|place| place.partition == number)));
+            start.sources.push((number, source));
+        }
+        Ok(starts)
+    }
+
+    fn execute(
+        self,
+        job: Arc<Job>,
+        shared: Arc<Shared>,
+        sink: Box<dyn Sink>,
+        starts: Vec<Start>,
+        progress: Progress,
+        published: Option<Progress>,
+    ) -> Result<Progress, Failure> {
+        let workers = starts.len();
+        let (report_in, reports) = sync_channel(workers * self.options.pace.epochs_in_flight as usize * 2 + 16);
+        let (event_in, events) = channel();
+        let (part_in, parts) = channel();
+        let has_state = self.begun.state.is_some();
+        let snapshots = SnapshotPort {
+            at: Arc::new(AtomicU64::new(0)),
+            number: Arc::new(AtomicU64::new(0)),
+            parts: has_state.then_some(part_in),
+        };
+        let publisher =
+            self.publisher(&shared, sink, progress, published, snapshots.clone(), has_state.then(|| event_in.clone()));
+        let result = std::thread::scope(|scope| -> Result<Option<Progress>, Failure> {
+            let publishing = std::thread::Builder::new()
+                .name("publisher".to_owned())
+                .spawn_scoped(scope, move || publisher.run(&reports))
+                .context("cannot start a thread")
+                .map_err(Failure::Failed)?;
+            let forward = event_in;
+            scope.spawn(move || {
+                // Parts and commits come by one way, so that the writer waits for both.
+                while let Ok(part) = parts.recv() {
+                    let _gone = forward.send(Event::Part(part));
+                }
+            });
+            let spread = job.spread;
+            let writer = self.begun.state.as_ref().map(|state| {
+                let shared = Arc::clone(&shared);
+                scope.spawn(move || {
+                    if let Err(error) = state.write_all(&events, spread) {
+                        shared.fail(Failure::Failed(error.context("cannot write a snapshot")));
+                    }
+                })
+            });
+            run_workers(starts, &job, &shared, self.options.pace, snapshots, report_in)?;
+            let done = publishing.join().map_err(|_| Failure::Defect("the publisher's thread panicked".to_owned()))?;
+            if let Some(writer) = writer {
+                writer.join().map_err(|_| Failure::Defect("the snapshot writer's thread panicked".to_owned()))?;
+            }
+            Ok(done)
+        })?;
+        if let Some(failure) = shared.failure.lock().ok().and_then(|mut slot| slot.take()) {
+            return Err(failure);
+        }
+        result.ok_or_else(|| Failure::Defect("the run ended before its input was complete".to_owned()))
+    }
+
+    fn publisher(
+        &self,
+        shared: &Arc<Shared>,
+        sink: Box<dyn Sink>,
+        progress: Progress,
+        published: Option<Progress>,
+        snapshots: SnapshotPort,
+        committed: Option<std::sync::mpsc::Sender<Event>>,
+    ) -> Publisher {
+        let (watcher, bytes, of) = (Arc::clone(self.watcher), Arc::clone(shared), self.input.bytes);
+        Publisher {
+            sink,
+            shared: Arc::clone(shared),
+            workers: u64::from(self.options.workers),
+            progress,
+            published,
+            intervals: self.options.intervals,
+            epochs_in_flight: self.options.pace.epochs_in_flight,
+            snapshots,
+            committed,
+            on_progress: Box::new(move |progress| {
+                watcher.progress(progress.tally.events_in, bytes.bytes.load(Ordering::Relaxed), of)
+            }),
+        }
+    }
+}
+
+/// Runs all workers to their ends.
+fn run_workers(
+    starts: Vec<Start>,
+    job: &Arc<Job>,
+    shared: &Arc<Shared>,
+    pace: Pace,
+    snapshots: SnapshotPort,
+    reports: std::sync::mpsc::SyncSender<crate::dataflows::Report>,
+) -> Result<(), Failure> {
+    let workers = starts.len();
+    let starts: Mutex<Vec<Option<(Start, std::sync::mpsc::SyncSender<crate::dataflows::Report>, SnapshotPort)>>> =
+        Mutex::new(starts.into_iter().map(|start| Some((start, reports.clone(), snapshots.clone()))).collect());
+    drop((reports, snapshots));
+    let (job, shared) = (Arc::clone(job), Arc::clone(shared));
+    let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
+    let guards = timely::execute(config, move |timely_worker| {
+        let index = timely_worker.index();
+        let start = starts.lock().ok().and_then(|mut starts| starts.get_mut(index).and_then(Option::take));
+        if let Some((start, reports, snapshots)) = start {
+            worker::run(timely_worker, start, &job, &shared, pace, &snapshots, reports);
+        }
+    })
+    .map_err(|error| Failure::Failed(anyhow::anyhow!("cannot start the workers: {error}")))?;
+    for result in guards.join() {
+        result.map_err(|error| Failure::Defect(format!("a worker panicked: {error}")))?;
+    }
+    Ok(())
+}

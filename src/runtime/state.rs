@@ -1,0 +1,354 @@
+//! Snapshots: written off the hot path, per key group, the manifest last; restored for any number of
+//! workers.
+//!
+//! ```text
+//! job.json                             which run this state belongs to
+//! snapshots/EPOCH/shard-NN.bin         the records of the shard's key groups, one behind the other
+//! snapshots/EPOCH/manifest.json        where each group is, its checksum, and all that is no player's
+//! ```
+//! A full snapshot stands alone. One that holds changes names those before it, back to a full one. A
+//! snapshot counts when its manifest is there, every group it needs has its checksum, and every sink has
+//! published up to its epoch.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::mpsc::Receiver;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use tidemark_domain::player::{Player, RulebookChain};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::LOGIC_VERSION;
+use super::store::Store;
+use crate::dataflows::ledger::{Part, Rest, Restored, read_players};
+use crate::epoch::{Epoch, Spread};
+use crate::sinks::tally::Progress;
+
+/// How many snapshots that stand alone are kept, with those that follow them.
+const FULL_KEPT: usize = 2;
+const JOB: &str = "job.json";
+
+/// What a state folder belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFile {
+    /// The form of this file.
+    pub version: u32,
+    /// The version of what is computed.
+    pub logic_version: u32,
+    /// The programmes.
+    pub programme: String,
+    /// The input.
+    pub events: String,
+    /// The end that was asked for.
+    pub until: Option<i64>,
+    /// Whether profiles leave at every change.
+    pub live_profiles: bool,
+}
+
+impl JobFile {
+    /// A short name for all of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", xxh3_64(serde_json::to_string(self).unwrap_or_default().as_bytes()))
+    }
+
+    /// What differs from another, in words.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let mut all = Vec::new();
+        for (same, what) in [
+            (self.version == other.version, "the state's format"),
+            (self.logic_version == other.logic_version, "the logic version"),
+            (self.programme == other.programme, "--programme"),
+            (self.events == other.events, "--events"),
+            (self.until == other.until, "--until"),
+            (self.live_profiles == other.live_profiles, "--profiles"),
+        ] {
+            if !same {
+                all.push(what);
+            }
+        }
+        all
+    }
+}
+
+/// Where a group's records are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupPlace {
+    /// The key group.
+    pub group: u8,
+    /// The object.
+    pub object: String,
+    /// Its first byte there.
+    pub start: u64,
+    /// How many bytes.
+    pub length: u64,
+    /// XXH3 of them, in hex.
+    pub checksum: String,
+}
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The form of this file.
+    pub version: u32,
+    /// The version of what is computed.
+    pub logic_version: u32,
+    /// Which run it belongs to.
+    pub job: String,
+    /// After which epoch it was taken.
+    pub epoch: Epoch,
+    /// Whether it stands alone.
+    pub full: bool,
+    /// The snapshots before it that it needs, the full one first.
+    pub needs: Vec<Epoch>,
+    /// The groups that it holds.
+    pub groups: Vec<GroupPlace>,
+    /// What everything amounted to.
+    pub progress: Progress,
+    /// What is no player's, of every worker.
+    rest: Vec<Rest>,
+}
+
+/// What the writer of snapshots is told.
+pub(crate) enum Event {
+    /// A worker's part.
+    Part(Part),
+    /// The sinks have published up to the snapshot's epoch.
+    Committed(Box<Progress>),
+}
+
+/// The state of a run, in a store.
+#[derive(Debug)]
+pub struct State {
+    store: Store,
+    job: String,
+}
+
+fn manifest_name(epoch: Epoch) -> String {
+    format!("snapshots/{epoch:020}/manifest.json")
+}
+
+impl State {
+    /// Opens a state folder for a run. Gives what differs, in words, where it belongs to another run.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read or written.
+    pub fn open(folder: &Path, job: &JobFile) -> Result<Result<Self, Vec<&'static str>>> {
+        let store = Store::folder(folder)?;
+        match store.get(JOB)? {
+            Some(bytes) => {
+                let found: JobFile =
+                    serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
+                let differences = found.differences(job);
+                if !differences.is_empty() {
+                    return Ok(Err(differences));
+                }
+            }
+            None => store.put(JOB, serde_json::to_vec_pretty(job)?)?,
+        }
+        Ok(Ok(Self { store, job: job.fingerprint() }))
+    }
+
+    /// Opens a state folder to look at it.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn look(folder: &Path) -> Result<(Self, JobFile)> {
+        let store = Store::folder(folder)?;
+        let bytes = store.get(JOB)?.with_context(|| format!("{} is no state folder: it has no {JOB}", folder.display()))?;
+        let job: JobFile = serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
+        Ok((Self { store, job: job.fingerprint() }, job))
+    }
+
+    /// Removes every snapshot: a run begins anew.
+    ///
+    /// # Errors
+    /// Where one cannot be removed.
+    pub fn clear(&self) -> Result<()> {
+        for name in self.store.list("snapshots")? {
+            self.store.delete(&name)?;
+        }
+        Ok(())
+    }
+
+    /// All manifests that can be read, oldest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub fn manifests(&self) -> Result<Vec<Manifest>> {
+        let mut all = Vec::new();
+        for name in self.store.list("snapshots")? {
+            if !name.ends_with("/manifest.json") {
+                continue;
+            }
+            let manifest = self.store.get(&name)?.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+            if let Some(manifest) =
+                manifest.filter(|manifest| manifest.job == self.job && manifest.logic_version == LOGIC_VERSION)
+            {
+                all.push(manifest);
+            }
+        }
+        all.sort_by_key(|manifest| manifest.epoch);
+        Ok(all)
+    }
+
+    /// The players of every worker as the newest usable snapshot has them; a damaged one is passed over.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub(crate) fn restore(
+        &self,
+        published: Epoch,
+        spread: Spread,
+        notice: &mut dyn FnMut(String),
+    ) -> Result<Option<(Progress, Vec<Restored>)>> {
+        let manifests = self.manifests()?;
+        for manifest in manifests.iter().rev().filter(|manifest| manifest.epoch <= published) {
+            match self.load(manifest, &manifests, spread) {
+                Ok(restored) => return Ok(Some((manifest.progress.clone(), restored))),
+                Err(error) => notice(format!("snapshot {} is not usable, trying the one before it: {error:#}", manifest.epoch)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn load(&self, manifest: &Manifest, all: &[Manifest], spread: Spread) -> Result<Vec<Restored>> {
+        let mut by_group: BTreeMap<u8, BTreeMap<String, Player>> = BTreeMap::new();
+        for epoch in manifest.needs.iter().chain([&manifest.epoch]) {
+            let part = all
+                .iter()
+                .find(|each| each.epoch == *epoch)
+                .with_context(|| format!("snapshot {epoch}, which it needs, is missing"))?;
+            self.load_groups(part, &mut by_group)?;
+        }
+        let mut restored: Vec<Restored> = (0..spread.workers).map(|_| Restored::default()).collect();
+        for (group, players) in by_group {
+            if let Some(owner) = restored.get_mut(spread.worker(u32::from(group)) as usize) {
+                owner.players.extend(players.into_values());
+            }
+        }
+        let logical_time = manifest.rest.iter().map(|rest| rest.logical_time).max().unwrap_or(i64::MIN);
+        let next_revision = manifest.rest.iter().map(|rest| rest.next_revision).max().unwrap_or(0);
+        let chain = manifest.rest.iter().find_map(|rest| rest.rulebook).unwrap_or_default();
+        for worker in &mut restored {
+            worker.held = manifest.rest.iter().flat_map(|rest| rest.held.iter().cloned()).collect();
+            worker.logical_time = logical_time;
+            worker.next_revision = next_revision;
+            worker.rulebook = RulebookChain { seq: chain.0, hash: chain.1 };
+        }
+        Ok(restored)
+    }
+
+    fn load_groups(&self, manifest: &Manifest, by_group: &mut BTreeMap<u8, BTreeMap<String, Player>>) -> Result<()> {
+        let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+        for place in &manifest.groups {
+            if !objects.contains_key(place.object.as_str()) {
+                let bytes = self.store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
+                objects.insert(&place.object, bytes);
+            }
+            let object = objects.get(place.object.as_str()).map_or(&[][..], Vec::as_slice);
+            let (start, length) = (usize::try_from(place.start)?, usize::try_from(place.length)?);
+            let Some(bytes) = object.get(start..start.saturating_add(length)) else { bail!("{} is too short", place.object) };
+            if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
+                bail!("{} is damaged: group {} has another checksum", place.object, place.group);
+            }
+            read_players(bytes, by_group.entry(place.group).or_default())
+                .with_context(|| format!("{}, group {}", place.object, place.group))?;
+        }
+        Ok(())
+    }
+
+    /// Writes snapshots as their parts come in, until nobody is left to send any.
+    ///
+    /// # Errors
+    /// Where an object cannot be written.
+    pub(crate) fn write_all(&self, events: &Receiver<Event>, spread: Spread) -> Result<()> {
+        let mut parts: BTreeMap<Epoch, Vec<Part>> = BTreeMap::new();
+        let mut committed: BTreeMap<Epoch, Progress> = BTreeMap::new();
+        let mut chain: Vec<Epoch> = Vec::new();
+        while let Ok(event) = events.recv() {
+            let epoch = match event {
+                Event::Part(part) => {
+                    let epoch = part.epoch;
+                    parts.entry(epoch).or_default().push(part);
+                    epoch
+                }
+                Event::Committed(progress) => {
+                    let epoch = progress.epoch;
+                    committed.insert(epoch, *progress);
+                    epoch
+                }
+            };
+            let complete = parts.get(&epoch).is_some_and(|parts| parts.len() == spread.workers as usize);
+            if complete
+                && let Some(progress) = committed.remove(&epoch)
+                && let Some(parts) = parts.remove(&epoch)
+            {
+                self.write(epoch, parts, progress, spread, &mut chain)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, epoch: Epoch, parts: Vec<Part>, progress: Progress, spread: Spread, chain: &mut Vec<Epoch>) -> Result<()> {
+        let full = parts.iter().all(|part| part.full);
+        if full {
+            chain.clear();
+        }
+        let mut shards: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+        let mut groups = Vec::new();
+        let mut rest = Vec::new();
+        for part in parts {
+            debug_assert!(part.worker < spread.workers, "a part comes from a worker");
+            for (group, bytes) in part.groups {
+                let shard = spread.shard(u32::from(group));
+                let object = shards.entry(shard).or_default();
+                groups.push(GroupPlace {
+                    group,
+                    object: format!("snapshots/{epoch:020}/shard-{shard:03}.bin"),
+                    start: object.len() as u64,
+                    length: bytes.len() as u64,
+                    checksum: format!("{:016x}", xxh3_64(&bytes)),
+                });
+                object.extend_from_slice(&bytes);
+            }
+            rest.push(part.rest);
+        }
+        for (shard, bytes) in shards {
+            self.store.put(&format!("snapshots/{epoch:020}/shard-{shard:03}.bin"), bytes)?;
+        }
+        let manifest = Manifest {
+            version: 1,
+            logic_version: LOGIC_VERSION,
+            job: self.job.clone(),
+            epoch,
+            full,
+            needs: chain.clone(),
+            groups,
+            progress,
+            rest,
+        };
+        self.store.put(&manifest_name(epoch), serde_json::to_vec(&manifest)?)?;
+        chain.push(epoch);
+        if full {
+            self.collect()?;
+        }
+        Ok(())
+    }
+
+    /// Removes snapshots that nothing needs any more.
+    fn collect(&self) -> Result<()> {
+        let manifests = self.manifests()?;
+        let full: Vec<Epoch> = manifests.iter().filter(|manifest| manifest.full).map(|manifest| manifest.epoch).collect();
+        let Some(oldest) = full.len().checked_sub(FULL_KEPT).and_then(|at| full.get(at)) else { return Ok(()) };
+        for name in self.store.list("snapshots")? {
+            let epoch = name.split('/').nth(1).and_then(|part| part.parse::<Epoch>().ok());
+            if epoch.is_some_and(|epoch| epoch < *oldest) {
+                self.store.delete(&name)?;
+            }
+        }
+        Ok(())
+    }
+}

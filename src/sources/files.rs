@@ -1,0 +1,340 @@
+//! JSON-lines files as partitions: plain, `.gz` and `.zst` (CONTRACTS section 4).
+//!
+//! `T.jsonl` is partition 0 of topic T, `T/P.jsonl` partition P of topic T; any other name is a topic of
+//! its own. A record's offset is its line, counted from 0; blank lines count as lines, not as records.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use memchr::memchr;
+use sha2::{Digest, Sha256};
+
+use super::{Batch, Error, KEPT_BYTES_MAX, Oversize, Partition, Position, RECORD_BYTES_MAX, RawRecord, Source};
+
+/// How a file is packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+/// One file, one partition.
+pub struct FileSource {
+    partition: Partition,
+    path: PathBuf,
+    packing: Packing,
+    reader: Option<Box<dyn Read + Send>>,
+    position: Position,
+    /// Bytes that were read and not yet given out; from `taken` on.
+    buffer: Vec<u8>,
+    taken: usize,
+    ended: bool,
+}
+
+impl std::fmt::Debug for FileSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FileSource").field("path", &self.path).field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+/// All partitions of a file or a folder, in the order of topic and partition.
+///
+/// # Errors
+/// Where the path is not there, or two files are the same partition.
+pub fn open(path: &Path) -> Result<Vec<FileSource>, Error> {
+    let failed = |cause| Error::File { path: path.to_owned(), cause };
+    let kind = std::fs::metadata(path).map_err(failed)?;
+    let mut files = Vec::new();
+    if kind.is_dir() {
+        collect(path, None, &mut files)?;
+    } else {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        files.push(FileSource::new(
+            Partition { topic: split_name(&name).0.to_owned(), number: 0 },
+            path.to_owned(),
+            split_name(&name).1,
+        ));
+    }
+    files.sort_by(|left, right| left.partition.cmp(&right.partition));
+    for pair in files.windows(2) {
+        if let [first, second] = pair
+            && first.partition == second.partition
+        {
+            return Err(Error::Usage(format!(
+                "{} and {} are both partition {} of topic {}; rename one of them",
+                first.path.display(),
+                second.path.display(),
+                first.partition.number,
+                first.partition.topic
+            )));
+        }
+    }
+    Ok(files)
+}
+
+fn collect(folder: &Path, topic: Option<&str>, files: &mut Vec<FileSource>) -> Result<(), Error> {
+    let failed = |cause| Error::File { path: folder.to_owned(), cause };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            let inner = topic.map_or_else(|| name.clone(), |outer| format!("{outer}/{name}"));
+            collect(&path, Some(&inner), files)?;
+            continue;
+        }
+        let (stem, packing) = split_name(&name);
+        let partition = match (topic, stem.parse()) {
+            (Some(topic), Ok(number)) => Partition { topic: topic.to_owned(), number },
+            (Some(topic), Err(_)) => Partition { topic: format!("{topic}/{stem}"), number: 0 },
+            (None, _) => Partition { topic: stem.to_owned(), number: 0 },
+        };
+        files.push(FileSource::new(partition, path, packing));
+    }
+    Ok(())
+}
+
+/// The name without its endings, and how the file is packed.
+fn split_name(name: &str) -> (&str, Packing) {
+    let (name, packing) = match (name.strip_suffix(".gz"), name.strip_suffix(".zst")) {
+        (Some(stem), _) => (stem, Packing::Gzip),
+        (_, Some(stem)) => (stem, Packing::Zstd),
+        _ => (name, Packing::Plain),
+    };
+    (name.strip_suffix(".jsonl").unwrap_or(name), packing)
+}
+
+impl FileSource {
+    fn new(partition: Partition, path: PathBuf, packing: Packing) -> Self {
+        Self { partition, path, packing, reader: None, position: Position::default(), buffer: Vec::new(), taken: 0, ended: false }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn failed(&self, cause: io::Error) -> Error {
+        Error::File { path: self.path.clone(), cause }
+    }
+
+    /// Opens the file at a byte of its unpacked content.
+    fn open_at(&mut self, byte: u64) -> io::Result<()> {
+        let mut file = File::open(&self.path)?;
+        let mut reader: Box<dyn Read + Send> = match self.packing {
+            Packing::Plain => {
+                file.seek(SeekFrom::Start(byte))?;
+                self.reader = Some(Box::new(file));
+                return Ok(());
+            }
+            Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file))),
+            Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
+        };
+        io::copy(&mut reader.by_ref().take(byte), &mut io::sink())?;
+        self.reader = Some(reader);
+        Ok(())
+    }
+
+    /// Reads more bytes behind those that are there; says whether there were any.
+    fn fill(&mut self, bytes: usize) -> io::Result<bool> {
+        if self.reader.is_none() {
+            self.open_at(self.position.byte)?;
+            if self.position.byte == 0 {
+                self.skip_mark()?;
+            }
+        }
+        if self.taken > 0 {
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
+        }
+        let before = self.buffer.len();
+        let Some(reader) = self.reader.as_mut() else { return Ok(false) };
+        let wanted = bytes.max(1 << 12) as u64;
+        reader.by_ref().take(wanted).read_to_end(&mut self.buffer)?;
+        Ok(self.buffer.len() > before)
+    }
+
+    /// A byte-order mark at the start of a file is skipped.
+    fn skip_mark(&mut self) -> io::Result<()> {
+        let Some(reader) = self.reader.as_mut() else { return Ok(()) };
+        let mut mark = Vec::new();
+        reader.by_ref().take(3).read_to_end(&mut mark)?;
+        if mark == [0xef, 0xbb, 0xbf] {
+            self.position.byte = 3;
+        } else {
+            self.buffer.extend_from_slice(&mark);
+        }
+        Ok(())
+    }
+
+    /// Gives out the whole lines that are in the buffer.
+    fn give(&mut self, batch: &mut Batch, bytes: usize, before: u64) {
+        let limit = batch.bytes.len() + bytes;
+        while batch.bytes.len() < limit && self.position.offset < before {
+            let rest = self.buffer.get(self.taken..).unwrap_or(&[]);
+            let (line, step) = match memchr(b'\n', rest) {
+                Some(end) => (rest.get(..end).unwrap_or(rest), end + 1),
+                None if self.ended && !rest.is_empty() => (rest, rest.len()),
+                None => return,
+            };
+            if !is_blank(line) {
+                batch.push(self.position.offset, line);
+            }
+            self.taken += step;
+            self.position.offset += 1;
+            self.position.byte += step as u64;
+        }
+    }
+
+    /// A line that is longer than a record may be: read to its end without keeping it.
+    fn give_long(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let mut head = Vec::new();
+        let mut hasher = Sha256::new();
+        let (mut bytes, mut blank) = (0_u64, true);
+        loop {
+            let rest = self.buffer.get(self.taken..).unwrap_or(&[]);
+            let end = memchr(b'\n', rest);
+            let part = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
+            let room = KEPT_BYTES_MAX.saturating_sub(head.len()).min(part.len());
+            head.extend_from_slice(part.get(..room).unwrap_or(part));
+            hasher.update(part);
+            bytes += part.len() as u64;
+            blank &= is_blank(part);
+            let step = part.len() + usize::from(end.is_some());
+            self.taken += step;
+            self.position.byte += step as u64;
+            if end.is_some() || !self.fill(1 << 18)? {
+                break;
+            }
+        }
+        if !blank {
+            let start = batch.bytes.len();
+            let oversize = Some(Box::new(Oversize { head, bytes, sha256: hasher.finalize().into() }));
+            batch.records.push(RawRecord { offset: self.position.offset, start, end: start, oversize });
+        }
+        self.position.offset += 1;
+        Ok(())
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    match line.first() {
+        None => true,
+        Some(b'{') => false,
+        Some(_) => line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')),
+    }
+}
+
+impl Source for FileSource {
+    fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    fn seek(&mut self, position: Position) -> Result<(), Error> {
+        self.position = position;
+        self.reader = None;
+        self.buffer.clear();
+        self.taken = 0;
+        self.ended = false;
+        Ok(())
+    }
+
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn high_watermark(&self) -> Option<u64> {
+        None
+    }
+
+    fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
+        let before = before.unwrap_or(u64::MAX);
+        let wanted = batch.bytes.len() + bytes;
+        let records = batch.records.len();
+        loop {
+            self.give(batch, wanted.saturating_sub(batch.bytes.len()), before);
+            if self.position.offset >= before || batch.bytes.len() >= wanted {
+                return Ok(true);
+            }
+            if self.ended {
+                return Ok(false);
+            }
+            if batch.records.len() > records && batch.bytes.len() * 2 >= wanted {
+                return Ok(true);
+            }
+            let waiting = self.buffer.len() - self.taken;
+            if waiting > RECORD_BYTES_MAX {
+                self.give_long(batch).map_err(|cause| self.failed(cause))?;
+                continue;
+            }
+            if !self.fill(bytes).map_err(|cause| self.failed(cause))? {
+                self.ended = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn lines(source: &mut FileSource, bytes: usize) -> Vec<(u64, String)> {
+        let mut all = Vec::new();
+        let mut batch = Batch::default();
+        loop {
+            let more = source.read(&mut batch, bytes, None).unwrap();
+            for record in &batch.records {
+                let text = record.oversize.as_ref().map_or_else(
+                    || String::from_utf8_lossy(&batch.bytes[record.start..record.end]).into_owned(),
+                    |long| format!("long {}", long.bytes),
+                );
+                all.push((record.offset, text));
+            }
+            batch.clear();
+            if !more {
+                return all;
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_numbered_blank_ones_skipped_and_long_ones_kept_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = "x".repeat(300_000);
+        let content = format!("\u{feff}{{1}}\n\n  \t\n{{2}}\n{long}\n{{3}}");
+        let expected: Vec<(u64, String)> =
+            vec![(0, "{1}".into()), (3, "{2}".into()), (4, "long 300000".into()), (5, "{3}".into())];
+        std::fs::write(folder.path().join("bets.v1.jsonl"), &content).unwrap();
+        std::fs::create_dir(folder.path().join("players.v1")).unwrap();
+        let mut gz = flate2::write::GzEncoder::new(
+            File::create(folder.path().join("players.v1/3.jsonl.gz")).unwrap(),
+            flate2::Compression::fast(),
+        );
+        gz.write_all(content.as_bytes()).unwrap();
+        gz.finish().unwrap();
+        std::fs::write(folder.path().join("zstd.jsonl.zst"), zstd::encode_all(content.as_bytes(), 1).unwrap()).unwrap();
+        let mut sources = open(folder.path()).unwrap();
+        let names: Vec<_> = sources.iter().map(|source| (source.partition.topic.clone(), source.partition.number)).collect();
+        assert_eq!(names, [("bets.v1".into(), 0), ("players.v1".into(), 3), ("zstd".into(), 0)]);
+        for source in &mut sources {
+            for bytes in [1, 7, 4_096, 1 << 20] {
+                source.seek(Position::default()).unwrap();
+                assert_eq!(lines(source, bytes), expected);
+            }
+            source.seek(Position::default()).unwrap();
+            let mut batch = Batch::default();
+            assert!(source.read(&mut batch, 1 << 20, Some(4)).unwrap());
+            assert_eq!(batch.records.len(), 2);
+            let position = source.position();
+            source.seek(position).unwrap();
+            assert_eq!(lines(source, 10), expected[2..]);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Kafka partitions as sources: found once, then each read up to the end it had at that moment.
+//!
+//! Owns: the address, what there is to read, the reading. Does not own: the clients' settings (`crate::kafka`).
+
+mod address;
+mod reader;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::metadata::Metadata;
+
+pub use self::address::Address;
+pub use self::reader::KafkaSource;
+use super::{Error, Partition};
+use crate::kafka::{self, Consumer, Notice, Silence};
+
+/// How long one question to the brokers may take before it is asked again.
+const ANSWER_SECONDS: u64 = 10;
+
+/// All partitions of the address's topics, in the order of topic and partition, each with the offsets it has now.
+///
+/// While the brokers do not answer it waits, and says so through `notice` every 10 seconds.
+///
+/// # Errors
+/// Where a topic is not there or may not be read.
+pub fn open(address: &Address, notice: &Notice) -> Result<Vec<KafkaSource>, Error> {
+    let inspector = kafka::inspector(&address.brokers).map_err(|cause| Error::Kafka(cause.to_string()))?;
+    let asker = Asker { inspector: &inspector, brokers: &address.brokers, notice };
+    let timeout = Duration::from_secs(ANSWER_SECONDS);
+    let known = asker.ask("the list of topics", || inspector.client().fetch_metadata(None, timeout))?;
+    let brokers: Arc<str> = address.brokers.as_str().into();
+    let mut sources = Vec::new();
+    for partition in partitions(address, &known)? {
+        let number = partition.number.cast_signed();
+        let what = format!("the offsets of topic {}, partition {number}", partition.topic);
+        let (low, high) = asker.ask(&what, || inspector.client().fetch_watermarks(&partition.topic, number, timeout))?;
+        sources.push(KafkaSource::new(
+            partition,
+            Arc::clone(&brokers),
+            Arc::clone(notice),
+            low.max(0).cast_unsigned()..high.max(0).cast_unsigned(),
+        ));
+    }
+    Ok(sources)
+}
+
+/// The partitions of the topics that were asked for, in order.
+fn partitions(address: &Address, known: &Metadata) -> Result<Vec<Partition>, Error> {
+    let mut all = Vec::new();
+    let mut missing = Vec::new();
+    for name in &address.topics {
+        let topic = known.topics().iter().find(|topic| topic.name() == name && !topic.partitions().is_empty());
+        let Some(topic) = topic else {
+            missing.push(name.as_str());
+            continue;
+        };
+        all.extend(
+            topic.partitions().iter().map(|partition| Partition { topic: name.clone(), number: partition.id().cast_unsigned() }),
+        );
+    }
+    all.sort();
+    if missing.is_empty() {
+        return Ok(all);
+    }
+    let mut there: Vec<_> = known.topics().iter().map(|topic| topic.name()).filter(|name| !name.starts_with("__")).collect();
+    there.sort_unstable();
+    let more = if there.len() > 20 { ", ..." } else { "" };
+    there.truncate(20);
+    let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+    Err(Error::Usage(format!(
+        "no topic {} at {}; create it, correct its name, or allow this client to read it (topics there: {there}{more})",
+        missing.join(", "),
+        address.brokers
+    )))
+}
+
+/// Asks the brokers until they answer.
+struct Asker<'a> {
+    inspector: &'a Consumer,
+    brokers: &'a str,
+    notice: &'a Notice,
+}
+
+impl Asker<'_> {
+    fn ask<T>(&self, what: &str, question: impl Fn() -> Result<T, KafkaError>) -> Result<T, Error> {
+        let mut silence = Silence::default();
+        // The first look at the clock, before the first question.
+        silence.lasts();
+        loop {
+            let cause = match question() {
+                Ok(answer) => return Ok(answer),
+                Err(cause) => cause,
+            };
+            if cause.rdkafka_error_code().is_some_and(is_final) {
+                return Err(Error::Kafka(format!("{} does not give {what}: {cause}", self.brokers)));
+            }
+            // What went wrong is known once the client's own events are taken in.
+            while self.inspector.client().poll(Duration::from_millis(50)).is_some() {}
+            if let Some(seconds) = silence.lasts() {
+                let why = self.inspector.client().context().last_error().unwrap_or_else(|| cause.to_string());
+                (self.notice)(&format!("waiting for Kafka at {} since {seconds} s ({what}): {why}", self.brokers));
+            }
+        }
+    }
+}
+
+/// Errors that no waiting mends. librdkafka itself tries again after all others.
+fn is_final(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+            | Code::UnsupportedSASLMechanism
+            | Code::UnsupportedVersion
+            | Code::UnsupportedFeature
+            | Code::UnsupportedCompressionType
+            | Code::NotImplemented
+            | Code::BadMessage
+            | Code::BadCompression
+            | Code::InvalidArgument
+            | Code::InvalidTopic
+            | Code::Fatal
+    )
+}

@@ -1,0 +1,109 @@
+//! A real Apache Kafka for the tests: one broker for the whole test binary, and brokers of a test's own.
+//!
+//! Where `TIDEMARK_KAFKA=HOST:PORT` is set (the Makefile sets it) that broker is used. Else the first test that asks
+//! starts one with `tests/kafka/broker`.
+//!
+//! Rust drops no statics, and a test process may be killed. So each broker has a watchdog: a shell that reads from a
+//! pipe whose other end is open in this process only. However the process ends, the pipe closes, and the shell stops
+//! the broker and removes its folder.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The address of the broker that all tests share. A test must use topics of its own; see [`unique`].
+pub(crate) fn shared() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    static BROKER: OnceLock<Broker> = OnceLock::new();
+    ADDRESS.get_or_init(|| match std::env::var("TIDEMARK_KAFKA") {
+        Ok(address) if !address.is_empty() => address,
+        _ => BROKER.get_or_init(Broker::start).address().to_owned(),
+    })
+}
+
+/// A name for a topic that no other test, and no other run on the same broker, uses.
+pub(crate) fn unique(name: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let nanos = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
+    format!("{name}.{nanos:x}.{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A broker of a test's own, which may be killed and paused. It ends with this value.
+pub(crate) struct Broker {
+    folder: PathBuf,
+    address: String,
+    watchdog: Child,
+    /// While this is open the watchdog waits.
+    leash: Option<ChildStdin>,
+}
+
+impl Broker {
+    /// Starts one; it answers when this returns.
+    pub(crate) fn start() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("tidemark-kafka-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder for the broker");
+        // Before the broker, so that it is stopped also when this process ends while it starts.
+        let (watchdog, leash) = watch(&folder);
+        run("start", &folder);
+        let port = std::fs::read_to_string(folder.join("port")).expect("the broker's port");
+        Self { folder, address: format!("127.0.0.1:{}", port.trim()), watchdog, leash: Some(leash) }
+    }
+
+    /// `HOST:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends its process a signal, such as `KILL`, `STOP` or `CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.folder.join("pid")).expect("the broker's pid");
+        let status = Command::new("kill").args([&format!("-{signal}"), pid.trim()]).status().expect("kill");
+        assert!(status.success(), "kill -{signal} {pid}");
+    }
+
+    /// Stops it as an operator would; its data and its port stay.
+    pub(crate) fn stop(&self) {
+        run("stop", &self.folder);
+    }
+
+    /// Starts it again on the same data and port.
+    pub(crate) fn again(&self) {
+        run("start", &self.folder);
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        drop(self.leash.take());
+        drop(self.watchdog.wait());
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker")
+}
+
+fn run(verb: &str, folder: &Path) {
+    let status = Command::new(script()).arg(verb).arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).status().expect("tests/kafka/broker");
+    assert!(status.success(), "tests/kafka/broker {verb} {}", folder.display());
+}
+
+/// The watchdog is a process group of its own, so that Ctrl-C does not reach it, and holds none of our outputs open.
+fn watch(folder: &Path) -> (Child, ChildStdin) {
+    let mut watchdog = Command::new("sh")
+        .args(["-c", "cat >/dev/null; \"$0\" stop \"$1\"; rm -rf \"$1\""])
+        .arg(script())
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("a watchdog for the broker");
+    let leash = watchdog.stdin.take().expect("the watchdog's standard input");
+    (watchdog, leash)
+}
