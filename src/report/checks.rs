@@ -1,7 +1,7 @@
 //! What must agree. A check compares two accounts of the same thing and says what it found.
 
 use super::Report;
-use super::figures::{count, counted, decimal, decimals_of, money};
+use super::figures::{count, counted, decimal, exact};
 
 /// One comparison.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,7 +67,7 @@ fn ledger(report: &Report) -> Check {
     let wrong = (held != posted).then(|| {
         format!("the ledger leaves {} points, the profiles hold {}", decimal(posted.held(), 6), decimal(held.held(), 6))
     });
-    let agreed = format!("both leave {} points", decimal(held.held(), decimals_of(&[held.held()])));
+    let agreed = format!("both leave {} points", exact(held.held()));
     check("The ledger and the profiles agree", wrong, agreed)
 }
 
@@ -75,7 +75,7 @@ fn turnover(report: &Report) -> Check {
     let (posted, held) = (report.calendar.total().turnover(), report.purse.cumulative);
     let wrong = (posted != held)
         .then(|| format!("stakes less reversals are {}, the players' turnover is {}", decimal(posted, 6), decimal(held, 6)));
-    check("Turnover is stakes less reversals (T-1)", wrong, format!("{} {} both ways", money(held), report.currency))
+    check("Turnover is stakes less reversals (T-1)", wrong, format!("{} {} both ways", exact(held), report.currency))
 }
 
 fn level_ups(report: &Report) -> Check {

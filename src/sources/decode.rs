@@ -338,15 +338,24 @@ fn read<'a>(fields: &Fields<'a>, scratch: &mut Vec<u8>) -> Read<Verdict<'a>> {
         return wrong(Field::OccurredAt, MISSING);
     }
     let brand = brand(fields)?;
-    for field in row.required {
+    let detail = own_fields(event_type, fields).map_err(|wrong| match event_type {
+        // What is wrong with a publication is wrong with its body (rule 16).
+        EventType::ProgrammePublished => Wrong { field: Field::Body, ..wrong },
+        _ => wrong,
+    })?;
+    let identity = identity(event_type, fields, &id, &source, occurred_at, scratch);
+    Ok(Verdict::Event(Box::new(Decoded { event_type, id, source, brand, player, occurred_at, identity, detail })))
+}
+
+/// The type's own fields: what is required is there, and nothing is malformed.
+fn own_fields<'a>(event_type: EventType, fields: &Fields<'a>) -> Read<Detail<'a>> {
+    for field in event_type.row().required {
         if fields.get(*field).is_none() {
             return wrong(*field, MISSING);
         }
     }
     check_forms(event_type, fields)?;
-    let detail = detail(event_type, fields)?;
-    let identity = identity(event_type, fields, &id, &source, occurred_at, scratch);
-    Ok(Verdict::Event(Box::new(Decoded { event_type, id, source, brand, player, occurred_at, identity, detail })))
+    detail(event_type, fields)
 }
 
 fn brand<'a>(fields: &Fields<'a>) -> Read<Cow<'a, str>> {

@@ -89,9 +89,8 @@ impl Player {
     }
 
     /// Somebody should look at what a reversal has left (rule 7).
-    pub(super) fn audit_review(&mut self, cause: &mut Cause<'_>, reason: &str, scene: &mut Scene<'_>) {
-        let row =
-            AuditRow { action: "level_up", target: "tier", reason: Some(reason), decision: "review", ..AuditRow::default() };
+    pub(super) fn audit_review(&mut self, cause: &mut Cause<'_>, action: &str, reason: &str, scene: &mut Scene<'_>) {
+        let row = AuditRow { action, target: "tier", reason: Some(reason), decision: "review", ..AuditRow::default() };
         self.audit(cause, &row, scene);
     }
 
@@ -105,7 +104,7 @@ impl Player {
             player: self.id(),
             seq: self.seq,
             cause: *cause,
-            config_version: scene.rules.at(cause.as_of).revision,
+            config_version: scene.rules.numbered(self.standing.revision).revision,
         };
         let (canonical, hash) = close(&envelope, row, previous);
         let text = hex(&hash);

@@ -93,7 +93,7 @@ impl Player {
 
     fn post_bet(&mut self, event: &Event<'_>, placed: &BetPlaced<'_>, bet: &Bet, now: &Now<'_>, scene: &mut Scene<'_>) {
         if now.programme.points.qualifying.bet {
-            self.active_on(now.own_day);
+            self.active_on(now);
         }
         if bet.spin || (event.late && scene.rules.defects.has(Defect::LateIsLost)) {
             return;

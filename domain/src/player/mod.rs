@@ -281,13 +281,13 @@ impl Player {
             EventKind::DepositMade { approved: true } => {
                 self.remember(event, now);
                 if now.programme.points.qualifying.deposit {
-                    self.active_on(now.own_day);
+                    self.active_on(now);
                 }
             }
             EventKind::SessionStarted => {
                 self.remember(event, now);
                 if now.programme.points.qualifying.login {
-                    self.active_on(now.own_day);
+                    self.active_on(now);
                 }
             }
             EventKind::Other => self.remember(event, now),
@@ -302,22 +302,19 @@ impl Player {
             History::Play | History::Open => &mut self.memory,
             History::Payments => &mut self.rare.get_or_insert_default().payments,
         };
-        if now.own_day < now.oldest {
-            return;
-        }
-        memory.remember(first, second, event.identity.body, now.own_day);
+        // Where its day is forgotten already, it is remembered until the next rollover (rule 8).
+        let day = now.own_day.max(now.oldest);
+        memory.remember(first, second, event.identity.body, day);
         if third != Key::NONE {
-            memory.remember(third, Key::NONE, event.identity.body, now.own_day);
+            memory.remember(third, Key::NONE, event.identity.body, day);
         }
         self.wake_for_memory(now);
     }
 
     /// Remembers only (`source`, `event_id`), so that the same thing can be sent again (rule 8).
     fn remember_event_only(&mut self, event: &Event<'_>, now: &Now<'_>) {
-        if now.own_day >= now.oldest {
-            self.memory.remember(Key::NONE, event.identity.event, event.identity.body, now.own_day);
-            self.wake_for_memory(now);
-        }
+        self.memory.remember(Key::NONE, event.identity.event, event.identity.body, now.own_day.max(now.oldest));
+        self.wake_for_memory(now);
     }
 
     /// A first memory has to be given back some day, even if nothing else is ever due.
@@ -328,8 +325,17 @@ impl Player {
     }
 
     /// Activity moves the expiry of points, only ever forward (rule 11).
-    fn active_on(&mut self, day: Day) {
-        self.activity = self.activity.max(day);
+    fn active_on(&mut self, now: &Now<'_>) {
+        if now.own_day <= self.activity {
+            return;
+        }
+        self.activity = now.own_day;
+        // Reminders of the new date may come before anything that was due by the old one.
+        if let Some(day) = self.next_points_day(now.programme)
+            && i64::from(day.0).saturating_mul(DAY_MS).saturating_sub(DAY_MS) < self.wake.0
+        {
+            self.wake_by(now.zone.0.start_of(day));
+        }
     }
 
     /// Makes sure that timers are looked at by that instant.
@@ -354,7 +360,7 @@ impl Player {
             occurred_at: cause.occurred_at,
             as_of: cause.as_of,
             cause: cause.id,
-            config_version: scene.rules.at(cause.as_of).revision,
+            config_version: scene.rules.numbered(self.standing.revision).revision,
             late: cause.late,
             clamped: cause.clamped,
             kind,

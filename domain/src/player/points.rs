@@ -123,7 +123,7 @@ impl Player {
         }
         self.post_points(&mut cause, EntryType::Adjust, points, About { reason, ..About::default() }, scene);
         if points > Micros::ZERO && now.programme.points.qualifying.adjustment {
-            self.active_on(now.own_day);
+            self.active_on(now);
         }
         self.wake_for_points(before, now);
         let after = self.purse.available;

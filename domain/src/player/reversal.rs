@@ -90,7 +90,7 @@ impl Player {
         if above {
             self.audit_refused_reversal(&mut cause, event.event_type.name(), bet_id, "void_above_stake", scene);
         }
-        self.judge_reversal(&mut cause, now, scene);
+        self.judge_reversal(&mut cause, event.event_type.name(), now, scene);
         Outcome::Applied
     }
 
@@ -170,7 +170,7 @@ impl Player {
         };
         self.remember(event, now);
         self.correct(&mut cause, bet_id, &found, &bet, corrected, now, scene);
-        self.judge_reversal(&mut cause, now, scene);
+        self.judge_reversal(&mut cause, event.event_type.name(), now, scene);
         self.judge(&mut cause, now.programme, now.day, scene);
         Outcome::Applied
     }

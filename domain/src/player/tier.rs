@@ -169,10 +169,10 @@ impl Player {
     }
 
     /// After a reversal: down at once while turnover no longer reaches the tier (rule 7).
-    pub(super) fn judge_reversal(&mut self, cause: &mut Cause<'_>, now: &Now<'_>, scene: &mut Scene<'_>) {
+    pub(super) fn judge_reversal(&mut self, cause: &mut Cause<'_>, action: &str, now: &Now<'_>, scene: &mut Scene<'_>) {
         let (_, rewarded) = self.fall(cause, TierReason::Reversal, 0, now.programme, scene);
         if rewarded {
-            self.audit_review(cause, "reversed_after_reward", scene);
+            self.audit_review(cause, action, "reversed_after_reward", scene);
         }
     }
 
@@ -277,29 +277,32 @@ impl Player {
         let (old, new) = (rules.numbered(self.standing.revision), rules.numbered(number));
         let seen = old.tiers.level(self.effective(old)).cloned();
         let earned_name = old.tiers.level(self.standing.earned).map(|level| level.name.clone());
+        let old_entry = old.tiers.level(self.standing.earned).map(|level| level.entry);
         let (lost, rewarded) = (self.standing.lost, self.standing.rewarded);
         self.standing.revision = number;
         self.standing.lost = carry_over(lost, old, new, None);
         self.carry_rewards(rewarded, old, new);
         let kept = earned_name.as_ref().and_then(|name| new.tiers.index(name));
         self.standing.earned = kept.unwrap_or_else(|| highest_reached(self.cumulative, new));
+        let force_ended = self.carry_force(old, new);
+        let mut steps = 0;
         if kept.is_none() {
-            self.standing.came_down = true;
+            // The move is a step like any other; the entries say whether it goes up.
+            let reached = new.tiers.level(self.standing.earned).map(|level| level.entry);
+            let up = reached > old_entry;
+            self.standing.lost &= if up { !bit(self.standing.earned) } else { u64::MAX };
+            self.standing.came_down = !up;
+            self.standing.since = self.today;
             self.standing.below = 0;
             self.standing.warned = false;
             self.standing.reached_at = cause.as_of;
+            steps = 1;
         }
-        let force_ended = self.carry_force(old, new);
-        let mut steps = 0;
         if let Some(seen) = seen {
             // Up or down by the entries: the old tier may not stand in the new ladder.
             let before = highest_reached(seen.entry, new);
-            let reason = if force_ended { TierReason::Forced } else { TierReason::ConfigChange };
-            let after = new.tiers.level(self.effective(new)).map(|level| level.name.clone());
-            if after.as_ref() != Some(&seen.name) {
-                self.publish_tier(cause, &seen.name, before, 1, reason, new, scene);
-                steps = u32::from(!force_ended);
-            }
+            let reason = if force_ended && kept.is_some() { TierReason::Forced } else { TierReason::ConfigChange };
+            self.publish_tier(cause, &seen.name, before, 1, reason, new, scene);
         }
         let (down, _) = self.fall(cause, TierReason::ConfigChange, steps, new, scene);
         let day = self.today;

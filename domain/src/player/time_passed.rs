@@ -98,11 +98,21 @@ impl Player {
         let rules = scene.rules;
         let programme = rules.numbered(self.standing.revision);
         let mut cause = Cause::timer(due);
+        let zone = &programme.brand(self.brand()).zone.0;
+        let day = zone.day(due);
+        // What happens at this instant before its rollover still sees the window of its own day (rule 3).
+        let mut before = day;
+        while before > self.today && zone.start_of(before) == due {
+            before = before.plus(-1);
+        }
+        if before > self.today {
+            self.pass_days(before, programme, scene);
+        }
+        self.days.leave(day, window(rules));
         if self.forced().is_some_and(|forced| forced.until <= due) {
             self.force(&mut cause, None, programme, scene);
         }
         self.time_out_redemptions(&mut cause, due, scene);
-        let day = programme.brand(self.brand()).zone.0.day(due);
         while self.today < day {
             let next = self.next_due_day(due, day, programme, scene);
             self.roll_over(&mut cause, next, programme, scene);

@@ -97,7 +97,7 @@ impl Player<'_> {
         self.cover.hit_if(reason != "forced" && self.standing.forced.is_some() && step > 1, "R13.step_2_first");
         let body = json!({
             "from": before, "to": now, "direction": if up { "up" } else { "down" }, "step": step, "reason": reason,
-            "cumulative": plain(self.cumulative), "rolling_30d": plain(self.rolling(self.today)),
+            "cumulative": plain(self.cumulative), "rolling_30d": plain(self.rolling(self.zone.day(cause.as_of))),
             "thresholds": {"entry": Dec::known(&level.entry).plain(), "maintain": Dec::known(&level.maintain).plain()},
             "entitlements": level.entitlements,
             "effective_at": super::zone::write_time(cause.as_of),
@@ -210,6 +210,7 @@ impl Player<'_> {
             self.cover.hit("R6.decay");
             self.cover.hit_if(step == 2, "R6.to_fit_steps");
             let left = self.standing.earned.clone();
+            self.standing.lost.retain(|tier| *tier != left);
             self.standing.lost.push(left);
             self.move_to(&lower, false, step, "decay", cause);
         }
