@@ -4,11 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Tidemark: what each player's play entitles them to, at every moment and to the cent.
+/// Tidemark knows, at every moment and to the cent, what each player's play entitles them to
+///
+/// It reads the events of a casino (bets, voids, redemptions ...), applies a loyalty programme to every
+/// player in the order in which things happened, and writes every fact that follows: turnover, points,
+/// tiers, rewards.
 #[derive(Debug, Parser)]
-#[command(name = "tidemark", version, about, long_about = None, after_help = "Begin with:  tidemark demo")]
+#[command(
+    name = "tidemark",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example, which needs nothing else and takes seconds:\n  tidemark demo\n\n\
+                  Exit codes: 0 done, 1 failed, 2 bad usage, bad programme or unreadable input,\n\
+                  70 a defect, 78 state or version does not fit."
+)]
 pub struct Arguments {
-    /// What to do.
+    /// What to do
     #[command(subcommand)]
     pub command: Command,
 }
@@ -16,27 +27,38 @@ pub struct Arguments {
 /// What it can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Apply a file, a folder or Kafka topics of events, and write every fact that follows
-    #[command(
-        after_help = "Example:\n  tidemark replay --programme programme --events events --out results\n  tidemark replay --programme programme --events kafka://127.0.0.1:9092/bets.v1,fx.v1 --out results --state state --workers 2"
-    )]
+    /// Apply a programme to a file, a folder or Kafka topics of events, and write every fact that follows
+    ///
+    /// Writes OUT/TOPIC.jsonl for every topic of facts, and OUT/summary.json. The same events and programme
+    /// give the same facts, whatever the number of workers and however often a run was interrupted.
+    #[command(after_help = "Examples:\n  \
+        tidemark replay --programme programme --events events --out results\n  \
+        tidemark replay --programme programme --events kafka://127.0.0.1:9092/bets.v1,fx.v1 \\\n    \
+            --out results --state state --workers 2")]
     Replay(Replay),
     /// Run a synthetic casino through everything and show what came of it; needs nothing else
-    #[command(after_help = "Example:\n  tidemark demo --players 2000 --events 300000")]
+    ///
+    /// Writes a casino's events, replays them under the default programme, prints a report and leaves the
+    /// same as a page, OUT/report.html. Takes about two seconds with the defaults.
+    #[command(after_help = "Example:\n  tidemark demo --players 5000 --events 1000000 --out out/demo")]
     Demo(Demo),
-    /// Write the synthetic casino: as files, or into Kafka
-    #[command(after_help = "Example:\n  tidemark generate --players 100000 --events 5000000 --seed 1 --out events")]
+    /// Write the events of a synthetic casino: as files, or into Kafka
+    #[command(after_help = "Examples:\n  \
+        tidemark generate --players 100000 --events 5000000 --out events\n  \
+        tidemark generate --events 1000000 --kafka 127.0.0.1:9092")]
     Generate(Generate),
-    /// Check, test or describe a programme (the rulebook)
-    #[command(subcommand)]
+    /// Check, test or describe a programme: the rulebook of tiers and points
+    #[command(subcommand, after_help = "Example:\n  tidemark programme check programme")]
     Programme(Programme),
-    /// Look at what was saved
-    #[command(subcommand)]
+    /// Look at what a replay with --state saved
+    #[command(subcommand, after_help = "Example:\n  tidemark snapshot inspect state")]
     Snapshot(Snapshot),
-    /// Print completions for a shell
-    #[command(after_help = "Example:\n  tidemark completions bash > /etc/bash_completion.d/tidemark")]
+    /// Print a script that lets a shell complete commands and options
+    #[command(after_help = "Examples:\n  \
+        tidemark completions bash > ~/.local/share/bash-completion/completions/tidemark\n  \
+        tidemark completions zsh > ~/.zfunc/_tidemark")]
     Completions {
-        /// Which shell
+        /// For which shell
         shell: clap_complete::Shell,
     },
 }
@@ -53,17 +75,19 @@ pub struct Replay {
     /// The folder for the results; it must be empty, or go with --state
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Workers, at most 12; the results are the same for any number
+    /// Workers, 1 to 12; the results are the same for any number
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub workers: u32,
-    /// Stop at this instant (RFC 3339); timers due exactly then still fire
+    /// Stop at this instant (RFC 3339, such as 2026-03-01T00:00:00Z); timers due exactly then still fire
+    ///
+    /// Without it the replay ends at the greatest time that was read.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
-    /// Keep state here: a run that was interrupted goes on from it, with another number of workers if asked
+    /// Keep state here: an interrupted run goes on from it, with another number of workers if asked
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// `live`: a profile leaves whenever a player's tier or status changes, not only at the end
-    #[arg(long, value_name = "WHEN", value_parser = ["live", "end"], default_value = "end")]
+    /// When profiles leave: `end`, one for each player; `live`, also at each change of tier or status
+    #[arg(long, value_name = "WHEN", value_parser = ["live", "end"], default_value = "end", hide_possible_values = true)]
     pub profiles: String,
     /// Print the summary as JSON
     #[arg(long)]
@@ -89,18 +113,18 @@ pub struct Replay {
 #[derive(Debug, clap::Args)]
 pub struct Demo {
     /// Players of the casino
-    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub players: u32,
     /// Events
     #[arg(long, default_value_t = 300_000, value_name = "N")]
     pub events: u64,
-    /// The same seed gives the same casino
+    /// What chance starts from: the same seed gives the same casino
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
-    /// Workers
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    /// Workers, 1 to 12; the results are the same for any number
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=12))]
     pub workers: u32,
-    /// Where events, results and the page go; what a demo left there before is replaced
+    /// The folder for events, results and page; what an earlier demo left there is replaced
     #[arg(long, default_value = "out/demo", value_name = "DIR")]
     pub out: PathBuf,
     /// Print the summary as JSON instead of the report
@@ -112,27 +136,27 @@ pub struct Demo {
 #[derive(Debug, clap::Args)]
 pub struct Generate {
     /// Players
-    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub players: u32,
-    /// Events
+    /// Events, all topics together
     #[arg(long, default_value_t = 300_000, value_name = "N")]
     pub events: u64,
-    /// The same seed gives the same bytes
+    /// What chance starts from: the same seed gives the same bytes
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
-    /// Days that the events are spread over
-    #[arg(long, value_name = "N")]
+    /// Days that the events are spread over, from 2026-01-01 [default: 90; 60 for `bench`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub days: Option<u32>,
-    /// Partitions of each keyed topic
-    #[arg(long, value_name = "N")]
+    /// Partitions of each topic that is keyed by player [default: 4; 8 for `bench`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub partitions: Option<u32>,
-    /// `realistic`, or `bench`: only bets, evenly spread, for measuring
-    #[arg(long, value_parser = ["realistic", "bench"], default_value = "realistic", value_name = "SHAPE")]
+    /// `realistic`: all that happens in a casino; `bench`: bets, voids and wins, evenly spread, for measuring
+    #[arg(long, value_parser = ["realistic", "bench"], default_value = "realistic", value_name = "SHAPE", hide_possible_values = true)]
     pub shape: String,
-    /// A folder for the files; it must be empty
+    /// The folder for the files, one for each partition; it must be empty or not yet there
     #[arg(long, value_name = "DIR", required_unless_present = "kafka", conflicts_with = "kafka")]
     pub out: Option<PathBuf>,
-    /// Brokers, HOST:PORT; missing topics are created
+    /// A Kafka broker; topics that are missing are created, with --partitions partitions
     #[arg(long, value_name = "HOST:PORT")]
     pub kafka: Option<String>,
 }
@@ -140,36 +164,52 @@ pub struct Generate {
 /// `programme …`
 #[derive(Debug, Subcommand)]
 pub enum Programme {
-    /// Say everything that is wrong with a programme, with file, line and column
+    /// Say everything that is wrong with a programme, each with file, line and column
+    ///
+    /// Exit code 0 when it is sound, 2 when it is not.
     #[command(after_help = "Example:\n  tidemark programme check programme")]
     Check {
         /// A YAML file or a folder of them
         path: PathBuf,
-        /// Print the problems as JSON
+        /// Print the problems as a JSON list
         #[arg(long)]
         json: bool,
     },
-    /// Run the examples written beside a programme, in its folder `tests`
-    #[command(after_help = "Example:\n  tidemark programme test programme")]
+    /// Run the examples written beside a programme: what is given, and what is expected of it
+    ///
+    /// Every example goes through the same pipeline as a replay. The examples are in PATH/tests/*.yaml.
+    /// Exit code 0 when all hold, 1 when one does not, 2 when a file cannot be read.
+    #[command(after_help = "Example:\n  tidemark programme test programme\n\n\
+        An example of an example, in programme/tests/tiers.yaml:\n  \
+        - name: Silver is reached at exactly 10,000 EUR\n    \
+            given:\n      \
+              - {at: 2026-03-01T10:00:00Z, bet: \"10000\", game_type: slots}\n    \
+            expect:\n      \
+              tier: Silver\n      \
+              points: {available: \"10000\"}\n      \
+              facts:\n        \
+                - TierChanged: {from: Bronze, to: Silver, step: 1}")]
     Test {
-        /// A folder with a programme, and examples in `tests/*.yaml`
+        /// A folder with a programme and its examples in `tests/*.yaml`, or a YAML file beside such a folder
         path: PathBuf,
         /// Print the results as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of a programme, for editors
-    #[command(after_help = "Example:\n  tidemark programme schema > programme.schema.json")]
+    /// Print the JSON Schema of a programme; with it an editor completes keys and marks mistakes
+    #[command(after_help = "Example:\n  tidemark programme schema > programme/programme.schema.json")]
     Schema,
 }
 
 /// `snapshot …`
 #[derive(Debug, Subcommand)]
 pub enum Snapshot {
-    /// Say what a state folder holds
+    /// Say which snapshots a state folder holds, what is in them, and whether they can be used
+    ///
+    /// Reads all of them and checks every checksum. Exit code 0 when all are whole, 1 when one is damaged.
     #[command(after_help = "Example:\n  tidemark snapshot inspect state")]
     Inspect {
-        /// The folder given as --state
+        /// The folder given to `replay` as --state
         state: PathBuf,
         /// Print it as JSON
         #[arg(long)]

@@ -1,12 +1,28 @@
 //! The command line (CONTRACTS section 4): what a person types, and what they read.
+//!
+//! Owns: arguments, exit codes, and every text on standard output and standard error. Does not own: what is
+//! done; each command is a few lines over `runtime`, `sources` and `report`.
+//!
+//! Reading order: `args` (what can be typed), then a file for each command (`replay`, `demo`, `generate`,
+//! `programme`, `examples` for `programme test`, `snapshot`); `print`, `progress` and `screen` are what they
+//! stand on.
 
 mod args;
-mod commands;
+mod demo;
+mod examples;
+mod generate;
+mod print;
+mod programme;
 mod progress;
+mod replay;
+mod screen;
+mod snapshot;
 
 pub use args::{Arguments, Command};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::runtime::Failure;
 
 /// Runs the command line; gives the exit code.
 #[must_use]
@@ -20,11 +36,28 @@ pub fn main() -> u8 {
             return code;
         }
     };
-    match commands::run(arguments) {
+    match run(arguments) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("tidemark: {failure}");
             failure.exit_code()
+        }
+    }
+}
+
+/// Runs one command; gives the exit code.
+fn run(arguments: Arguments) -> Result<u8, Failure> {
+    match arguments.command {
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Programme(arguments) => programme::run(&arguments),
+        Command::Snapshot(args::Snapshot::Inspect { state, json }) => snapshot::inspect(&state, json),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tidemark", &mut script);
+            print::bytes(&script)?;
+            Ok(0)
         }
     }
 }

@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::print;
 use crate::runtime::replay::Watcher;
+
+/// A bar that is redrawn a thousand times a second is only a cost.
+const RECORDS_BETWEEN: u64 = 5_000;
 
 /// Shows progress on standard error.
 #[derive(Debug)]
@@ -18,6 +22,10 @@ pub(super) struct Terminal {
 impl Terminal {
     pub(super) fn new() -> Self {
         let bar = if std::io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        // Where the length is not known there is nothing to fill a bar with.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
         Self { bar, shown: AtomicU64::new(0) }
     }
 
@@ -32,21 +40,19 @@ impl Watcher for Terminal {
         self.bar.suspend(|| eprintln!("tidemark: {line}"));
     }
 
-    fn progress(&self, records: u64, bytes: u64, of: Option<u64>) {
-        // A bar that is redrawn a hundred times a second is only a cost.
-        if self.bar.is_hidden() || records < self.shown.load(Ordering::Relaxed) + 20_000 {
+    fn progress(&self, records: u64, done: u64, of: Option<u64>) {
+        if self.bar.is_hidden() || records < self.shown.load(Ordering::Relaxed) + RECORDS_BETWEEN {
             return;
         }
         self.shown.store(records, Ordering::Relaxed);
         if let (Some(of), None) = (of, self.bar.length()) {
             self.bar.set_length(of);
-            let style = "{bar:30} {percent}% {msg} {eta} left";
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                self.bar.set_style(style);
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}, {eta} left") {
+                self.bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
             }
         }
         let rate = records as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
-        self.bar.set_message(format!("{records} records, {:.0} thousand/s", rate / 1_000.0));
-        self.bar.set_position(bytes);
+        self.bar.set_message(format!("{} records, {}/s", print::count(records), print::count(rate as u64)));
+        self.bar.set_position(done);
     }
 }
