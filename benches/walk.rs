@@ -171,7 +171,9 @@ impl Contest {
     }
 
     fn print(&self) {
-        println!("\n| | records/s: median (least to most) | cpu s per million | peak MiB | rate to yardstick | cpu to yardstick |");
+        println!(
+            "\n| | records/s: median (least to most) | cpu s per million | peak MiB | rate to yardstick | cpu to yardstick |"
+        );
         println!("|---|---|---|---|---|---|");
         for kind in &self.kinds {
             let (least, most) = span(kind.taken.iter().map(Figures::rate));

@@ -4,6 +4,7 @@
 //! bring them to the worker that owns the player, whose ledger applies them by the rules of
 //! `tidemark_domain`, and [`sinks`] publish the facts that follow. [`runtime`] starts all that and ends it.
 
+mod buffers;
 pub mod cli;
 mod container;
 mod dataflows;

@@ -32,7 +32,8 @@ pub(crate) fn whale(folder: &Path, events: u64) -> PathBuf {
                 Some(_) => {
                     changed.clear();
                     changed.extend_from_slice(
-                        text.replacen(&format!("\"player_id\":\"{player}\""), &format!("\"player_id\":\"{WHALE}\""), 1).as_bytes(),
+                        text.replacen(&format!("\"player_id\":\"{player}\""), &format!("\"player_id\":\"{WHALE}\""), 1)
+                            .as_bytes(),
                     );
                     home as usize
                 }
@@ -76,19 +77,25 @@ pub(crate) fn even(folder: &Path, players: u64, bets: u64, tail: u64) -> PathBuf
     })
 }
 
+/// Writes one line.
+pub(crate) fn line(file: &mut BufWriter<File>, text: &str) {
+    writeln!(file, "{text}").expect("the input can be written");
+}
+
 /// The text up to the next quote behind a name.
 fn behind<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split_once(name)?.1.split('"').next()
 }
 
-fn partition_file(folder: &Path, partition: u32) -> BufWriter<File> {
+/// A file of the topic of bets.
+pub(crate) fn partition_file(folder: &Path, partition: u32) -> BufWriter<File> {
     let topic = folder.join("bets.v1");
     std::fs::create_dir_all(&topic).expect("the folder can be made");
     BufWriter::with_capacity(1 << 20, File::create(topic.join(format!("{partition}.jsonl"))).expect("the file can be made"))
 }
 
 /// The folder of that name; made by `make` when it is not there, and there only when it is whole.
-fn kept(folder: &Path, name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+pub(crate) fn kept(folder: &Path, name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let whole = folder.join(name);
     if !whole.exists() {
         println!("making {name} once");

@@ -30,7 +30,8 @@ impl Watcher for Pacer {
 
 /// One run, as its arguments say: `--events`, `--out`, `--workers`, and what else the options have.
 pub(crate) fn run(arguments: &Arguments, start: Instant) -> Figures {
-    let programme = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("programme");
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("programme");
+    let programme = arguments.text("--programme").map_or_else(default, PathBuf::from);
     let (events, out) = (arguments.text("--events").expect("--events"), arguments.text("--out").expect("--out"));
     let mut options = Options::new(vec![programme], events.to_owned(), out.into());
     options.workers = u32::try_from(arguments.number("--workers", 1)).expect("few workers");
@@ -38,7 +39,8 @@ pub(crate) fn run(arguments: &Arguments, start: Instant) -> Figures {
     options.state = arguments.text("--state").map(PathBuf::from);
     options.intervals.snapshot = Duration::from_millis(arguments.number("--snapshot-ms", 60_000));
     options.intervals.commit = Duration::from_millis(arguments.number("--commit-ms", 500));
-    options.pace.epoch_bytes = usize::try_from(arguments.number("--epoch-bytes", options.pace.epoch_bytes as u64)).expect("small");
+    options.pace.epoch_bytes =
+        usize::try_from(arguments.number("--epoch-bytes", options.pace.epoch_bytes as u64)).expect("small");
     let watcher: Arc<dyn Watcher> = match arguments.number("--records-per-second", 0) {
         0 => Arc::new(Quiet),
         rate => Arc::new(Pacer { start, records_per_second: rate as f64 }),

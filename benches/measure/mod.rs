@@ -6,6 +6,7 @@
 
 pub(crate) mod input;
 pub(crate) mod job;
+pub(crate) mod player;
 pub(crate) mod yardstick;
 
 use std::path::PathBuf;

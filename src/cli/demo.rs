@@ -46,11 +46,8 @@ pub(super) fn run(arguments: &Demo) -> Result<u8, Failure> {
     options.workers = arguments.workers;
     let begun = Clock::now();
     let summary = replay::watched(&options)?;
-    let timing = Timing {
-        events: summary.events_in,
-        seconds: begun.elapsed().as_secs_f64(),
-        workers: arguments.workers as usize,
-    };
+    let timing =
+        Timing { events: summary.events_in, seconds: begun.elapsed().as_secs_f64(), workers: arguments.workers as usize };
     let report = report::read(&results).map_err(|error| Failure::Failed(error.into()))?.timed(timing);
     let page = out.join("report.html");
     fs::write(&page, report.html()).with_context(|| cannot_write(&page)).map_err(Failure::Failed)?;
@@ -107,19 +104,29 @@ fn programme_text() -> String {
     text.lines().filter(|line| !line.starts_with("# yaml-language-server")).map(|line| format!("{line}\n")).collect()
 }
 
+/// Where everything is, and what can be done with it; commands name this program as it was called.
 fn what_next(out: &Path) -> String {
     let name = |part: &str| out.join(part).display().to_string();
-    format!(
-        "\n{page}  this report as a page, for a browser\n{events}  what the casino's systems said\n{results}  every fact that follows\n\
-         {programme}  the rulebook: change a number in it, then\n\n  \
-         tidemark programme check {programme}\n  \
-         tidemark replay --programme {programme} --events {events} --out {again}\n",
-        page = name("report.html"),
-        events = name("events"),
-        results = name("results"),
-        programme = name("programme.yaml"),
-        again = name("results-2"),
-    )
+    let (page, events, results, programme) = (name("report.html"), name("events"), name("results"), name("programme.yaml"));
+    let told = [
+        (&page, "this report as a page; open it in a browser"),
+        (&events, "what the casino's systems said"),
+        (&results, "every fact that follows, and summary.json"),
+        (&programme, "the rulebook"),
+    ];
+    let wide = told.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
+    let mut text = String::from("\n");
+    for (path, what) in told {
+        text.push_str(&format!("{path:wide$}  {what}\n"));
+    }
+    let me = std::env::args().next().unwrap_or_else(|| "tidemark".to_owned());
+    text.push_str(&format!(
+        "\nNext, change a number in the rulebook (the entry of Silver, a game's weight), and see what would have been:\n  \
+         {me} programme check {programme}\n  \
+         {me} replay --programme {programme} --events {events} --out {}\n",
+        name("what-if"),
+    ));
+    text
 }
 
 #[cfg(test)]

@@ -66,17 +66,20 @@ struct Row<'a> {
     help: &'a str,
 }
 
+impl<'a> Row<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        let Problem { file, line, column, path, message, help } = problem;
+        Self { file, line: *line, column: *column, path, message, help }
+    }
+}
+
 /// Prints problems: as JSON on standard output, or in words on standard error.
 ///
 /// # Errors
 /// Where they cannot be printed.
 pub(super) fn report(problems: &[Problem], json: bool) -> Result<(), Failure> {
     if json {
-        let row = |problem| {
-            let Problem { file, line, column, path, message, help } = problem;
-            Row { file, line: *line, column: *column, path, message, help }
-        };
-        return print::json(&problems.iter().map(row).collect::<Vec<_>>());
+        return print::json(&problems.iter().map(Row::of).collect::<Vec<_>>());
     }
     for problem in problems {
         eprintln!("{problem}");

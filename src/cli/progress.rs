@@ -25,6 +25,7 @@ impl Terminal {
         // Where the length is not known there is nothing to fill a bar with.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
             bar.set_style(style);
+            bar.set_message("beginning");
         }
         Self { bar, shown: AtomicU64::new(0) }
     }
@@ -45,14 +46,14 @@ impl Watcher for Terminal {
             return;
         }
         self.shown.store(records, Ordering::Relaxed);
+        let rate = records as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
+        self.bar.set_position(done);
         if let (Some(of), None) = (of, self.bar.length()) {
             self.bar.set_length(of);
             if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}, {eta} left") {
                 self.bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
             }
         }
-        let rate = records as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
         self.bar.set_message(format!("{} records, {}/s", print::count(records), print::count(rate as u64)));
-        self.bar.set_position(done);
     }
 }

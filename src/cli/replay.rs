@@ -1,6 +1,5 @@
 //! `replay`: events in, facts out.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
@@ -86,16 +85,16 @@ fn in_words(summary: &Summary, out: &Path, elapsed: Duration) -> String {
     ];
     for (at, (what, number)) in counts.into_iter().enumerate() {
         if at == 0 || number > 0 {
-            let _always = writeln!(text, "{:>14}  {what}", print::count(number));
+            text.push_str(&format!("{:>14}  {what}\n", print::count(number)));
         }
     }
     text.push_str("written:\n");
     let profiles = ("crm.player-profile.v1", summary.profiles);
     for (topic, number) in summary.facts.iter().map(|(topic, number)| (*topic, *number)).chain([profiles]) {
-        let _always = writeln!(text, "{:>14}  {}", print::count(number), out.join(format!("{topic}.jsonl")).display());
+        text.push_str(&format!("{:>14}  {}\n", print::count(number), out.join(format!("{topic}.jsonl")).display()));
     }
-    let _always = writeln!(text, "                {}", out.join("summary.json").display());
+    text.push_str(&format!("{:>14}  {}\n", "", out.join("summary.json").display()));
     let at = summary.logical_time.as_deref().unwrap_or("none: there was nothing to read");
-    let _always = writeln!(text, "logical time {at}, digest of all facts {}", summary.facts_digest);
+    text.push_str(&format!("logical time {at}, digest of all facts {}\n", summary.facts_digest));
     text
 }

@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 const WIDTH_DEFAULT: usize = 100;
 
 /// Whether to paint standard output: it is a terminal, and nobody asked for plain text (no-color.org).
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a wish of the person at the terminal for every program, not a setting")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "NO_COLOR is a wish of the person at the terminal for every program, not a setting"
+)]
 pub(super) fn colour() -> bool {
     let plain = std::env::var("NO_COLOR").is_ok_and(|wish| !wish.is_empty());
     std::io::stdout().is_terminal() && !plain

@@ -91,13 +91,14 @@ fn look(folder: &Path) -> Result<View> {
         if manifest.full {
             chain = (Groups::new(), None);
         }
-        let damage = match missing(manifest, &rows, chain.1) {
-            Some(why) => Some(why),
-            None => load(&store, manifest, &mut chain.0).err().map(|error| format!("{error:#}")),
+        let loaded = match missing(manifest, &rows, chain.1) {
+            Some(why) => Err(why),
+            None => load(&store, manifest, &mut chain.0).map_err(|error| format!("{error:#}")),
         };
+        let (records, damage) = (loaded.as_ref().copied().unwrap_or(0), loaded.err());
         chain.1 = damage.is_none().then_some(manifest.epoch);
         let players = damage.is_none().then(|| chain.0.values().map(|group| group.len() as u64).sum());
-        rows.push(row(&store, manifest, damage, players));
+        rows.push(row(manifest, records, damage, players));
     }
     let newest_usable = rows.iter().rev().find(|row| row.damage.is_none()).map(|row| row.epoch);
     Ok(View { fingerprint: job.fingerprint(), job, snapshots: rows, incomplete, newest_usable })
@@ -116,8 +117,9 @@ fn missing(manifest: &Manifest, before: &[Row], chain: Option<Epoch>) -> Option<
     (last != chain).then(|| "the snapshots that it needs are not those before it".to_owned())
 }
 
-/// Reads every group over what came before; every checksum is looked at.
-fn load(store: &Store, manifest: &Manifest, groups: &mut Groups) -> Result<()> {
+/// Reads every group over what came before, looks at every checksum, and counts the records.
+fn load(store: &Store, manifest: &Manifest, groups: &mut Groups) -> Result<u64> {
+    let mut records = 0;
     let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for place in &manifest.groups {
         if !objects.contains_key(place.object.as_str()) {
@@ -132,12 +134,22 @@ fn load(store: &Store, manifest: &Manifest, groups: &mut Groups) -> Result<()> {
         }
         read_players(bytes, groups.entry(place.group).or_default())
             .with_context(|| format!("{}, group {}", place.object, place.group))?;
+        records += count_records(bytes);
     }
-    Ok(())
+    Ok(records)
 }
 
-fn row(store: &Store, manifest: &Manifest, damage: Option<String>, players: Option<u64>) -> Row {
-    let records = if damage.is_none() { manifest.groups.iter().map(|place| records(store, place)).sum() } else { 0 };
+/// How many records a group holds, each behind its length.
+fn count_records(mut bytes: &[u8]) -> u64 {
+    let mut records = 0;
+    while let Some((head, rest)) = bytes.split_first_chunk::<4>() {
+        bytes = rest.get(u32::from_le_bytes(*head) as usize..).unwrap_or_default();
+        records += 1;
+    }
+    records
+}
+
+fn row(manifest: &Manifest, records: u64, damage: Option<String>, players: Option<u64>) -> Row {
     Row {
         epoch: manifest.epoch,
         full: manifest.full,
@@ -150,4 +162,60 @@ fn row(store: &Store, manifest: &Manifest, damage: Option<String>, players: Opti
         players,
         damage,
     }
+}
+
+fn in_words(view: &View, folder: &Path) -> String {
+    let job = &view.job;
+    let until = job.until.map_or_else(|| "the end of the events".to_owned(), |at| Instant(at).to_string());
+    let profiles = if job.live_profiles { "at each change and at the end" } else { "at the end" };
+    let mut text = format!(
+        "the state in {} belongs to run {}\n  programme {}, events {}\n  until {until}, profiles {profiles}, logic version {}\n",
+        folder.display(),
+        view.fingerprint,
+        job.programme,
+        job.events,
+        job.logic_version,
+    );
+    if job.logic_version != LOGIC_VERSION {
+        let _always = writeln!(text, "  this tidemark has logic version {LOGIC_VERSION}, and cannot go on from it");
+    }
+    if view.snapshots.is_empty() {
+        text.push_str("no snapshot yet: a run with this --state reads its events from the start\n");
+    }
+    for row in &view.snapshots {
+        describe(&mut text, row, view.newest_usable == Some(row.epoch));
+    }
+    for epoch in &view.incomplete {
+        let _always = writeln!(text, "epoch {epoch}: incomplete, without a manifest that can be read; nothing uses it");
+    }
+    if !view.snapshots.is_empty() && view.newest_usable.is_none() {
+        text.push_str("no snapshot can be used: a run with this --state reads its events again from the start\n");
+    }
+    text
+}
+
+fn describe(text: &mut String, row: &Row, newest: bool) {
+    let kind = match row.needs.as_slice() {
+        [] => "full".to_owned(),
+        [first, ..] => {
+            format!("changes; needs {} back to epoch {first}", print::counted(row.needs.len() as u64, "other", "others"))
+        }
+    };
+    let state = match (&row.damage, newest) {
+        (Some(why), _) => format!("NOT USABLE: {why}"),
+        (None, true) => "sound, the newest that can be used: a run goes on from here".to_owned(),
+        (None, false) => "sound".to_owned(),
+    };
+    let players =
+        row.players.map_or_else(|| "players unknown".to_owned(), |players| print::counted(players, "player", "players"));
+    let _always = writeln!(
+        text,
+        "epoch {}: {kind}\n  {state}\n  logical time {}, after {}; {players}, {}, {} in {}",
+        row.epoch,
+        row.logical_time.as_deref().unwrap_or("none"),
+        print::counted(row.events, "event", "events"),
+        print::counted(row.records, "record", "records"),
+        print::size(row.bytes),
+        print::counted(row.groups as u64, "key group", "key groups"),
+    );
 }

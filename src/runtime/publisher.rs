@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::Failure;
 use super::state::Event;
 use super::worker::Shared;
+use crate::buffers;
 use crate::dataflows::Report;
 use crate::dataflows::ledger::{Closed, SnapshotPort};
 use crate::epoch::{Epoch, Place};
@@ -92,6 +93,9 @@ impl Publisher {
             last = part.last;
             if !again {
                 self.sink.write(&part.blocks)?;
+            }
+            for block in part.blocks {
+                buffers::give(block.bytes);
             }
         }
         self.progress.epoch = epoch;

@@ -11,6 +11,7 @@ use timely::dataflow::InputHandle;
 use timely::worker::Worker;
 
 use super::Failure;
+use crate::buffers;
 use crate::container::VecBuilder;
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{self, Arrival, Job, Report};
@@ -255,10 +256,14 @@ impl Reader<'_> {
     /// Reads an epoch's worth: first from the partition whose clock is least, then from those near it.
     fn read_epoch(&mut self, limits: Option<&[Place]>) -> Result<(Arrival, bool), Failure> {
         let mut order: Vec<(i64, usize)> = Vec::new();
-        for (at, (partition, _)) in self.sources.iter().enumerate() {
+        let limit_of = |partition: u32| limits.and_then(|limits| limits.iter().find(|place| place.partition == partition));
+        for (at, (partition, source)) in self.sources.iter().enumerate() {
+            // One that is where it has to get to must not hold the others back.
+            let arrived =
+                limits.is_some() && limit_of(*partition).is_none_or(|limit| source.position().offset >= limit.position.offset);
             let clocks = self.clocks.borrow();
             let place = clocks.iter().find(|place| place.partition == *partition);
-            if place.is_none_or(|place| !place.ended) {
+            if !arrived && place.is_none_or(|place| !place.ended) {
                 order.push((place.map_or(i64::MIN, |place| place.clock.least(self.job.clock)), at));
             }
         }
@@ -270,11 +275,8 @@ impl Reader<'_> {
         let mut ended_now = Vec::new();
         for (_, at) in &order {
             let Some((partition, source)) = self.sources.get_mut(*at) else { continue };
-            let limit = limits.and_then(|limits| limits.iter().find(|place| place.partition == *partition));
-            if limits.is_some() && limit.is_none_or(|limit| source.position().offset >= limit.position.offset) {
-                continue;
-            }
-            let mut batch = Batch { bytes: Vec::with_capacity(share + 4_096), records: Vec::with_capacity(share / 200 + 16) };
+            let limit = limit_of(*partition);
+            let mut batch = Batch { bytes: buffers::take(), records: Vec::with_capacity(share / 200 + 16) };
             let more = source.read(&mut batch, share, limit.map(|limit| limit.position.offset))?;
             self.shared.bytes.fetch_add(batch.bytes.len() as u64, Ordering::Relaxed);
             if !more && limits.is_none() {
@@ -284,7 +286,7 @@ impl Reader<'_> {
         }
         let mut places = self.places();
         for place in &mut places {
-            let limit = limits.and_then(|limits| limits.iter().find(|limit| limit.partition == place.partition));
+            let limit = limit_of(place.partition);
             let as_before = limit.is_some_and(|limit| limit.ended && place.position.offset >= limit.position.offset);
             place.ended |= ended_now.contains(&place.partition) || as_before;
         }

@@ -88,7 +88,13 @@ fn script() -> PathBuf {
 }
 
 fn run(verb: &str, folder: &Path) {
-    let status = Command::new(script()).arg(verb).arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).status().expect("tests/kafka/broker");
+    let status = Command::new(script())
+        .arg(verb)
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .expect("tests/kafka/broker");
     assert!(status.success(), "tests/kafka/broker {verb} {}", folder.display());
 }
 

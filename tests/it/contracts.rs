@@ -97,8 +97,7 @@ fn every_example_of_an_event_is_what_its_schema_says_and_decodes() {
 
 fn fields_are_those_of_the_catalogue(name: &str, schema: &Value) {
     let row = EventType::named(name.as_bytes()).unwrap().row();
-    let envelope =
-        ["event_id", "event_type", "source", "schema_version", "brand_id", "jurisdiction", "player_id", "occurred_at"];
+    let envelope = ["event_id", "event_type", "source", "schema_version", "brand_id", "jurisdiction", "player_id", "occurred_at"];
     let own = |fields: &[Field]| fields.iter().map(|field| field.name()).collect::<BTreeSet<_>>();
     let not_envelope = |key: &&str| !envelope.contains(key);
     let required = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).filter(not_envelope);

@@ -3,14 +3,28 @@
 
 /// The law a second time, slowly, and random histories to compare with.
 mod auditor;
+/// Whatever is wrong with a record, the run goes on.
+mod bad_input;
+/// Lines, good and bad, and what is to become of them.
+mod bad_lines;
+/// Nothing to read, nowhere to write, a programme that is none.
+mod bad_place;
+/// A real Kafka for the tests.
+mod broker;
+/// The binary as a person or a script meets it.
+mod command_line;
 /// Schemas and golden examples agree with what the program reads and writes.
 mod contracts;
-/// The pipeline agrees with the auditor.
-mod oracle;
 /// Every planted defect is noticed.
 mod defects;
+/// What the fuzz targets try for minutes, tried for seconds.
+mod fuzzed;
+/// Kafka gives the same facts as files.
+mod kafka_replay;
 /// A run killed with -9 and resumed ends like one never killed.
 mod killed;
+/// The pipeline agrees with the auditor.
+mod oracle;
 /// What a run leaves behind.
 mod results;
 /// The same facts for any workers, epochs and allowed disorder.

@@ -5,8 +5,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tidemark::runtime::replay::{Options, Quiet, Summary, Watcher, replay};
@@ -45,9 +46,27 @@ pub(crate) fn tidemark(programme: &Path, events: impl AsRef<OsStr>, out: &Path) 
     command
 }
 
+/// A run that takes longer than this has stopped for ever.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until a process has ended. What it says must fit into a pipe.
+pub(crate) fn wait(mut child: Child) -> Output {
+    let since = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if since.elapsed() > LIMIT {
+            child.kill().unwrap();
+            let said = child.wait_with_output().unwrap().stderr;
+            panic!("it does not end: {}", String::from_utf8_lossy(&said));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().unwrap()
+}
+
 /// Runs a command to its end; gives its exit code and what it said on standard error.
 pub(crate) fn finish(command: &mut Command) -> (i32, String) {
-    let Output { status, stderr, .. } = command.output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let Output { status, stderr, .. } = wait(child);
     (status.code().unwrap_or(-1), String::from_utf8_lossy(&stderr).into_owned())
 }
 

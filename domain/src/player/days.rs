@@ -24,6 +24,11 @@ impl Days {
         &self.rows
     }
 
+    /// Touches the rows, so that the memory can fetch them meanwhile.
+    pub(crate) fn warm(&self) -> u64 {
+        self.rows.last().map_or(0, |(day, _)| u64::from(day.0.unsigned_abs()))
+    }
+
     /// A row as it was saved.
     pub(crate) fn restore(&mut self, day: Day, sum: Micros) {
         self.rows.push((day, sum));

@@ -3,7 +3,7 @@
 //!
 //! Entries stand in the order in which they were applied and leave from the front, by whole days.
 //! One behind a younger one may stay a little longer in memory, but is no longer *known*: whether
-//! something is known is decided by its day alone. A bet takes one entry of 40 bytes; what most bets
+//! something is known is decided by its day alone. A bet takes one entry of 32 bytes and 4 for finding it; what most bets
 //! share (rate, weight, multiplier) is held once per player. Only a bet that was partly reversed,
 //! corrected, or does not fit the short form has its state written out.
 
@@ -17,7 +17,7 @@ use crate::programme::Factor;
 use crate::time::Day;
 
 /// From how many entries on an index is kept; fewer are searched one by one.
-const INDEX_FROM: usize = 24;
+const INDEX_FROM: usize = 192;
 /// No bet: an identity alone.
 const NO_BET: u16 = u16::MAX;
 /// A bet of which a void left nothing, or that never had an effect.
@@ -31,23 +31,52 @@ const NUMBERS: u32 = u32::MAX >> 1;
 /// Terms beyond this number are written out.
 const TERMS_MAX: usize = 60_000;
 
-/// One remembered thing.
+/// One remembered thing, in 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     /// Its own identity, such as a `bet_id`.
-    pub(crate) own: Key,
+    own: Key,
     /// (`source`, `event_id`), or a second identity.
-    pub(crate) event: Key,
-    /// Its body.
-    pub(crate) body: u64,
-    /// The stake's digits.
-    pub(crate) stake: u64,
-    /// Its local day.
-    pub(crate) day: Day,
+    event: Key,
+    /// The stake's digits, and behind them in five bits how many of them stand behind the point.
+    stake: u64,
+    /// Half of the hash of its body: two bodies of one identity pass for the same with odds of 1 in 2^32.
+    body: u32,
+    /// Its local day, counted from the memory's first day.
+    day: u16,
     /// The number of its terms, or one of the marks above.
-    pub(crate) terms: u16,
-    /// How many of the stake's digits stand behind the point.
-    pub(crate) scale: u8,
+    terms: u16,
+}
+
+/// How many bits of an entry's stake say where the point is.
+const SCALE_BITS: u32 = 5;
+
+impl Entry {
+    fn stake(&self) -> Decimal {
+        let scale = u8::try_from(self.stake & 0x1f).unwrap_or(0);
+        Decimal::new(i128::from(self.stake >> SCALE_BITS), scale)
+    }
+
+    /// The short form of a stake, where it fits.
+    fn short_stake(stake: Decimal) -> Option<u64> {
+        let digits = u64::try_from(stake.mantissa()).ok()?;
+        (digits >> (64 - SCALE_BITS) == 0 && stake.scale() < 32).then(|| digits << SCALE_BITS | u64::from(stake.scale()))
+    }
+
+    /// What is looked at before the entry itself: 16 bits of each identity.
+    fn marks(&self) -> [u16; 2] {
+        [mark(self.own), mark(self.event)]
+    }
+}
+
+/// 16 bits of an identity; 0 for none.
+fn mark(key: Key) -> u16 {
+    if key == Key::NONE { 0 } else { u16::try_from(key.0 >> 48).unwrap_or(0).max(1) }
+}
+
+/// Half of a body's hash.
+fn half(body: u64) -> u32 {
+    u32::try_from(body >> 32).unwrap_or(0)
 }
 
 /// What a bet was counted by, and what corrections will be counted by (rule 7).
@@ -171,9 +200,13 @@ pub(crate) enum Known {
 }
 
 /// See the module's words.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Memory {
     entries: VecDeque<Entry>,
+    /// The marks of the entries, side by side, so that most searches touch nothing else.
+    marks: VecDeque<[u16; 2]>,
+    /// Days of entries are counted from this one.
+    base: Day,
     /// The number of the first entry.
     first: u32,
     /// How many entries, counted by number, are in the last snapshot.
@@ -191,41 +224,82 @@ struct Rare {
     marked: Vec<u32>,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            marks: VecDeque::new(),
+            base: Day(0),
+            first: 0,
+            saved: 0,
+            terms: Vec::new(),
+            index: None,
+            rare: None,
+        }
+    }
+}
+
 impl Memory {
     /// What is known of these identities on or after day `oldest`.
     pub(crate) fn known(&self, keys: &[Key], body: u64, oldest: Day) -> Known {
         let mut known = Known::New;
-        let mut see = |entry: &Entry| {
-            if entry.day < oldest {
-                return;
-            }
-            if entry.body != body {
-                known = Known::Other;
-            } else if known == Known::New {
-                known = Known::Same;
-            }
-        };
-        match &self.index {
-            None => {
-                for entry in &self.entries {
-                    if keys.contains(&entry.own) && entry.own != Key::NONE
-                        || keys.contains(&entry.event) && entry.event != Key::NONE
-                    {
-                        see(entry);
-                    }
+        let body = half(body);
+        for key in keys.iter().filter(|key| **key != Key::NONE) {
+            self.each(*key, |entry| {
+                if self.day(entry) < oldest {
+                    return;
+                }
+                if entry.body != body {
+                    known = Known::Other;
+                } else if known == Known::New {
+                    known = Known::Same;
+                }
+            });
+        }
+        known
+    }
+
+    /// Every entry that has this identity, with its place.
+    fn each(&self, key: Key, mut see: impl FnMut(&Entry)) {
+        if let Some(index) = &self.index {
+            for slot in index.iter_hash(key.0) {
+                if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == key) {
+                    see(entry);
                 }
             }
-            Some(index) => {
-                for key in keys.iter().filter(|key| **key != Key::NONE) {
-                    for slot in index.iter_hash(key.0) {
-                        if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == *key) {
+            return;
+        }
+        let wanted = mark(key);
+        let (front, back) = self.marks.as_slices();
+        let mut before = 0;
+        for marks in [front, back] {
+            for (at, chunk) in marks.chunks(16).enumerate() {
+                // Without a way out early this compares eight marks at a time.
+                let hits: u32 = chunk.as_flattened().iter().map(|mark| u32::from(*mark == wanted)).sum();
+                if hits > 0 {
+                    let start = before + at * 16;
+                    for entry in self.entries.range(start..(start + chunk.len()).min(self.entries.len())) {
+                        if entry.own == key || entry.event == key {
                             see(entry);
                         }
                     }
                 }
             }
+            before += marks.len();
         }
-        known
+    }
+
+    fn day(&self, entry: &Entry) -> Day {
+        self.base.plus(i32::from(entry.day))
+    }
+
+    /// Touches what the next application will look at, so that the memory can fetch it meanwhile.
+    pub(crate) fn warm(&self) -> u64 {
+        let marks = self.marks.front().map_or(0, |marks| u64::from(marks[0]));
+        let last = self.entries.back().map_or(0, |entry| entry.stake);
+        let first = self.entries.front().map_or(0, |entry| entry.stake);
+        let terms = self.terms.last().map_or(0, |terms| terms.rate);
+        marks ^ last ^ first ^ terms
     }
 
     fn numbered(&self, number: u32) -> Option<&Entry> {
@@ -234,49 +308,40 @@ impl Memory {
 
     /// The bet of that identity, if it is of day `oldest` or later.
     pub(crate) fn bet(&self, own: Key, oldest: Day) -> Option<Remembered> {
+        let is_it = |entry: &Entry| entry.own == own && self.day(entry) >= oldest && entry.terms != NO_BET;
         let number = match &self.index {
-            None => {
-                let at =
-                    self.entries.iter().position(|entry| entry.own == own && entry.day >= oldest && entry.terms != NO_BET)?;
-                nth(self.first, at)
-            }
-            Some(index) => index
-                .find(own.0, |slot| {
-                    self.numbered(slot.number())
-                        .is_some_and(|entry| entry.own == own && entry.day >= oldest && entry.terms != NO_BET)
-                })?
-                .number(),
+            None => nth(self.first, self.entries.iter().position(is_it)?),
+            Some(index) => index.find(own.0, |slot| self.numbered(slot.number()).is_some_and(is_it))?.number(),
         };
         let entry = self.numbered(number)?;
-        Some(Remembered { number, day: entry.day, bet: self.state(number, entry) })
+        Some(Remembered { number, day: self.day(entry), bet: self.state(number, entry) })
     }
 
     fn state(&self, number: u32, entry: &Entry) -> Option<Bet> {
         match entry.terms {
             EMPTIED => None,
             WRITTEN_OUT => self.rare.as_ref()?.written.iter().find(|(of, _)| *of == number).map(|(_, bet)| *bet),
-            SPIN => {
-                let stake = Decimal::new(i128::from(entry.stake), entry.scale);
-                Some(Bet::spin(stake))
-            }
+            SPIN => Some(Bet::spin(entry.stake())),
             terms => {
                 let terms = self.terms.get(usize::from(terms))?.terms();
-                Bet::new(Decimal::new(i128::from(entry.stake), entry.scale), terms)
+                Bet::new(entry.stake(), terms)
             }
         }
     }
 
     /// Remembers identities alone.
     pub(crate) fn remember(&mut self, own: Key, event: Key, body: u64, day: Day) {
-        self.push(Entry { own, event, body, stake: 0, day, terms: NO_BET, scale: 0 });
+        let day = self.count_day(day);
+        self.push(Entry { own, event, stake: 0, body: half(body), day, terms: NO_BET });
     }
 
     /// Remembers a bet, `None` for one that never had an effect; gives its number.
     pub(crate) fn remember_bet(&mut self, own: Key, event: Key, body: u64, day: Day, bet: Option<&Bet>) -> u32 {
-        let mut entry = Entry { own, event, body, stake: 0, day, terms: EMPTIED, scale: 0 };
+        let day = self.count_day(day);
+        let mut entry = Entry { own, event, stake: 0, body: half(body), day, terms: EMPTIED };
         let Some(bet) = bet else { return self.push(entry) };
         let untouched = bet.left == bet.stake && (bet.spin || Bet::new(bet.stake, bet.terms).as_ref() == Some(bet));
-        let short = if untouched { u64::try_from(bet.stake.mantissa()).ok() } else { None };
+        let short = if untouched { Entry::short_stake(bet.stake) } else { None };
         let mark = match (short, bet.spin) {
             (None, _) => None,
             (Some(_), true) => Some(SPIN),
@@ -285,7 +350,6 @@ impl Memory {
         match (short, mark) {
             (Some(stake), Some(terms)) => {
                 entry.stake = stake;
-                entry.scale = bet.stake.scale();
                 entry.terms = terms;
                 self.push(entry)
             }
@@ -318,11 +382,36 @@ impl Memory {
         u16::try_from(at).ok()
     }
 
+    /// A day as entries hold it. The memory's first day moves with what it holds, so that 65,535 days
+    /// are more than enough; a day outside them stands for the nearest one.
+    fn count_day(&mut self, day: Day) -> u16 {
+        if self.entries.is_empty() {
+            self.base = day.plus(-1_000);
+        }
+        u16::try_from(day.since(self.base).max(0)).unwrap_or_else(|_| self.move_base(day))
+    }
+
+    /// Counts days from a later one.
+    fn move_base(&mut self, day: Day) -> u16 {
+        let base = day.plus(-30_000);
+        let moved = base.since(self.base);
+        for entry in &mut self.entries {
+            entry.day = u16::try_from((i32::from(entry.day) - moved).max(0)).unwrap_or(u16::MAX);
+        }
+        self.base = base;
+        self.saved = self.first;
+        30_000
+    }
+
     fn push(&mut self, entry: Entry) -> u32 {
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact((self.entries.len() >> 3).max(2));
         }
+        if self.marks.len() == self.marks.capacity() {
+            self.marks.reserve_exact((self.marks.len() >> 3).max(4));
+        }
         let number = nth(self.first, self.entries.len());
+        self.marks.push_back(entry.marks());
         self.entries.push_back(entry);
         if self.index.is_some() {
             self.index_entry(number, &entry);
@@ -376,8 +465,9 @@ impl Memory {
 
     /// Forgets what is older than `oldest`, as far as it stands at the front.
     pub(crate) fn forget(&mut self, oldest: Day) {
-        while let Some(entry) = self.entries.front().copied().filter(|entry| entry.day < oldest) {
+        while let Some(entry) = self.entries.front().copied().filter(|entry| self.day(entry) < oldest) {
             self.entries.pop_front();
+            self.marks.pop_front();
             if let Some(index) = self.index.as_mut() {
                 for slot in Slot::of(self.first, &entry) {
                     if let Ok(found) = index.find_entry(slot.key(&entry).0, |other| *other == slot) {
@@ -409,6 +499,7 @@ impl Memory {
         if self.entries.capacity() > 16 && self.entries.len() < self.entries.capacity() >> 1 {
             let spare = (self.entries.len() >> 3).max(2);
             self.entries.shrink_to(self.entries.len() + spare);
+            self.marks.shrink_to(self.marks.len() + spare);
             if self.entries.len() <= INDEX_FROM >> 1 {
                 self.index = None;
             } else if self.index.is_some() {
@@ -439,7 +530,7 @@ impl Memory {
 
     /// The youngest day that is remembered.
     pub(crate) fn newest_day(&self) -> Option<Day> {
-        self.entries.back().map(|entry| entry.day)
+        self.entries.back().map(|entry| self.day(entry))
     }
 
     /// How many things are remembered.
@@ -520,7 +611,6 @@ mod saved {
     use crate::identity::Key;
     use crate::player::record::{Reader, RecordError, Writer};
     use crate::programme::Factor;
-    use crate::time::Day;
 
     type Read<T> = Result<T, RecordError>;
 
@@ -529,6 +619,7 @@ mod saved {
         pub(crate) fn save(&mut self, full: bool, writer: &mut Writer<'_>) {
             let known = if full { 0 } else { offset(self.saved, self.first) };
             writer.number(u128::from(self.first));
+            writer.day(self.base);
             writer.count(known);
             writer.count(self.terms.len());
             for terms in &self.terms {
@@ -561,8 +652,9 @@ mod saved {
         /// Reads what `save` wrote; `before` is the memory as the record before had it.
         pub(crate) fn restore(before: Self, reader: &mut Reader<'_>) -> Read<Self> {
             let first: u32 = reader.narrow()?;
+            let base = reader.day()?;
             let known: usize = reader.narrow()?;
-            let mut memory = Self { first: first & NUMBERS, ..Self::default() };
+            let mut memory = Self { first: first & NUMBERS, base, ..Self::default() };
             if known > 0 {
                 let gone = offset(first, before.first);
                 memory.entries = before.entries;
@@ -591,6 +683,7 @@ mod saved {
             for _ in 0..added {
                 memory.entries.push_back(Entry::restore(reader)?);
             }
+            memory.marks = memory.entries.iter().map(Entry::marks).collect();
             memory.saved = nth(memory.first, memory.entries.len());
             if memory.entries.len() > super::INDEX_FROM {
                 memory.build_index();
@@ -603,22 +696,20 @@ mod saved {
         fn save(&self, writer: &mut Writer<'_>) {
             writer.hash(self.own.0);
             writer.hash(self.event.0);
-            writer.hash(self.body);
+            writer.0.extend_from_slice(&self.body.to_le_bytes());
             writer.number(u128::from(self.stake));
-            writer.day(self.day);
+            writer.number(u128::from(self.day));
             writer.number(u128::from(self.terms));
-            writer.number(u128::from(self.scale));
         }
 
         fn restore(reader: &mut Reader<'_>) -> Read<Self> {
             Ok(Self {
                 own: Key(reader.hash()?),
                 event: Key(reader.hash()?),
-                body: reader.hash()?,
+                body: u32::from_le_bytes(reader.bytes(4)?.try_into().map_err(|_| RecordError::Damaged)?),
                 stake: reader.narrow()?,
-                day: Day(i32::try_from(reader.signed()?).map_err(|_| RecordError::Damaged)?),
+                day: reader.narrow()?,
                 terms: reader.narrow()?,
-                scale: reader.narrow()?,
             })
         }
     }

@@ -25,9 +25,9 @@ use crate::event::{Event, EventKind};
 use crate::fact::{Dead, DeadKind, Fact, FactId, FactKind, Facts, Note, Outcome};
 use crate::identity::Key;
 use crate::money::{Decimal, Micros};
-use crate::programme::{Programme, ZoneRef};
+use crate::programme::Programme;
 use crate::rules::Rules;
-use crate::time::{DAY_MS, Day, Instant};
+use crate::time::{DAY_MS, Day, Instant, Zone};
 
 use days::Days;
 use force::Forced;
@@ -141,7 +141,7 @@ struct Now<'p> {
     /// The programme in force at a.
     programme: &'p Programme,
     /// The brand's zone.
-    zone: ZoneRef,
+    zone: &'p Zone,
     /// The local day of a.
     day: Day,
     /// The local day of `occurred_at`.
@@ -198,6 +198,13 @@ impl Player {
         self.wake
     }
 
+    /// Touches what the next event will look at, so that the memory can fetch it meanwhile. The number
+    /// means nothing.
+    #[must_use]
+    pub fn warm(&self) -> u64 {
+        self.memory.warm() ^ self.days.warm()
+    }
+
     /// How many things are remembered, bets and others.
     #[must_use]
     pub fn remembered(&self) -> usize {
@@ -208,11 +215,12 @@ impl Player {
     ///
     /// Time passes first: every timer that is due at or before the event's apply time fires (rule 4).
     pub fn apply(&mut self, event: &Event<'_>, scene: &mut Scene<'_>) -> Outcome {
-        self.advance(event.as_of, scene);
-        let programme = scene.rules.at(event.as_of);
-        let zone = programme.brand(event.brand).zone.clone();
-        let day = zone.0.day(event.as_of);
-        let own_day = if event.occurred_at == event.as_of { day } else { zone.0.day(event.occurred_at) };
+        let rules = scene.rules;
+        // A brand's zone is the same in every revision (rule 16).
+        let zone: &Zone = &rules.at(event.as_of).brand(event.brand).zone.0;
+        let day = self.advance_in(event.as_of, zone, scene);
+        let programme = rules.numbered(self.standing.revision);
+        let own_day = if event.occurred_at == event.as_of { day } else { zone.day(event.occurred_at) };
         let history = match event.event_type.row().history {
             History::Play | History::Open => programme.clock.history_days,
             History::Payments => programme.clock.payment_history_days,
@@ -334,7 +342,7 @@ impl Player {
         if let Some(day) = self.next_points_day(now.programme)
             && i64::from(day.0).saturating_mul(DAY_MS).saturating_sub(DAY_MS) < self.wake.0
         {
-            self.wake_by(now.zone.0.start_of(day));
+            self.wake_by(now.zone.start_of(day));
         }
     }
 
@@ -345,7 +353,7 @@ impl Player {
 
     /// Makes sure that timers are looked at by the next rollover.
     fn wake_at_rollover(&mut self, now: &Now<'_>) {
-        self.wake_by(now.zone.0.start_of(self.today.plus(1)));
+        self.wake_by(now.zone.start_of(self.today.plus(1)));
     }
 
     /// Publishes one fact.

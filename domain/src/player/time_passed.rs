@@ -19,6 +19,13 @@ pub(super) fn window(rules: &Rules) -> i32 {
 impl Player {
     /// Time has passed until `to`: fires every timer that is due by then, and does the rollovers.
     pub fn advance(&mut self, to: Instant, scene: &mut Scene<'_>) {
+        let rules = scene.rules;
+        let zone: &Zone = &rules.numbered(self.standing.revision).brand(self.brand()).zone.0;
+        self.advance_in(to, zone, scene);
+    }
+
+    /// Time has passed in a zone; gives the local day of `to`.
+    pub(super) fn advance_in(&mut self, to: Instant, zone: &Zone, scene: &mut Scene<'_>) -> Day {
         while self.wake <= to {
             let due = self.next_due(scene);
             if due > to {
@@ -28,11 +35,11 @@ impl Player {
             self.fire(due, scene);
             self.wake = self.next_due(scene);
         }
-        let programme = scene.rules.numbered(self.standing.revision);
-        let day = programme.brand(self.brand()).zone.0.day(to);
+        let day = zone.day(to);
         if day > self.today {
-            self.pass_days(day, programme, scene);
+            self.pass_days(day, scene.rules.numbered(self.standing.revision), scene);
         }
+        day
     }
 
     /// Rollovers up to `day` on which nothing is due.

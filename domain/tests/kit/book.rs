@@ -27,6 +27,26 @@ pub(crate) struct Book {
     hash: Option<String>,
 }
 
+impl Book {
+    fn post(&mut self, entry: EntryType, points: i128) {
+        let [accrued, reversed, redeemed, expired, adjusted] = &mut self.sums;
+        match entry {
+            EntryType::Accrue => (*accrued, self.available) = (*accrued + points, self.available + points),
+            EntryType::Reverse => (*reversed, self.available) = (*reversed - points, self.available + points),
+            EntryType::Expire => (*expired, self.available) = (*expired - points, self.available + points),
+            EntryType::Adjust => (*adjusted, self.available) = (*adjusted + points, self.available + points),
+            EntryType::Block => (self.available, self.blocked) = (self.available - points, self.blocked + points),
+            EntryType::Unblock => (self.available, self.blocked) = (self.available + points, self.blocked - points),
+            EntryType::Redeem => (self.blocked, *redeemed) = (self.blocked - points, *redeemed + points),
+        }
+    }
+
+    const fn total(&self) -> i128 {
+        let [accrued, reversed, redeemed, expired, adjusted] = self.sums;
+        accrued - reversed - redeemed - expired + adjusted
+    }
+}
+
 /// Takes facts, checks each one, and keeps them in words.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -98,25 +118,13 @@ impl Desk {
     }
 
     fn check_posting(&mut self, fact: &Fact<'_>, book: &mut Book, posted: &PointsPosted<'_>) {
-        let points = posted.points.0;
-        let [accrued, reversed, redeemed, expired, adjusted] = &mut book.sums;
-        match posted.entry {
-            EntryType::Accrue => (*accrued, book.available) = (*accrued + points, book.available + points),
-            EntryType::Reverse => (*reversed, book.available) = (*reversed - points, book.available + points),
-            EntryType::Expire => (*expired, book.available) = (*expired - points, book.available + points),
-            EntryType::Adjust => (*adjusted, book.available) = (*adjusted + points, book.available + points),
-            EntryType::Block => (book.available, book.blocked) = (book.available - points, book.blocked + points),
-            EntryType::Unblock => (book.available, book.blocked) = (book.available + points, book.blocked - points),
-            EntryType::Redeem => (book.blocked, *redeemed) = (book.blocked - points, *redeemed + points),
-        }
-        let [accrued, reversed, redeemed, expired, adjusted] = book.sums;
+        book.post(posted.entry, posted.points.0);
         self.check(
             (posted.available, posted.blocked) == (Micros(book.available), Micros(book.blocked)),
             fact,
             "M-1: balances are the sums of postings",
         );
-        let total = accrued - reversed - redeemed - expired + adjusted;
-        self.check(book.available + book.blocked == total, fact, "P-1: the purse is balanced");
+        self.check(book.available + book.blocked == book.total(), fact, "P-1: the purse is balanced");
         book.turnover += posted.bet.map_or(0, |bet| bet.base_amount.0);
         let named = posted.bet.map(|bet| bet.bet_id.to_owned());
         let meant = fact.cause.and_then(|id| self.told.get(id)).and_then(|told| {
@@ -176,9 +184,10 @@ impl Facts for Desk {
                     each.tiers.index(changed.to).and_then(|at| each.tiers.level(at)).is_some_and(|level| {
                         (level.entry, level.maintain) == (changed.entry, changed.maintain)
                             && *level.entitlements == *changed.entitlements
-                            && each.tiers.index(changed.from).is_none_or(|from| {
-                                (each.tiers.index(changed.to) > Some(from)) == changed.up
-                            })
+                            && each
+                                .tiers
+                                .index(changed.from)
+                                .is_none_or(|from| (each.tiers.index(changed.to) > Some(from)) == changed.up)
                     })
                 });
                 self.check(fits && changed.from != changed.to, fact, "thresholds, entitlements, direction");

@@ -25,8 +25,9 @@ pub(crate) fn of(kind: &FactKind<'_>) -> String {
 }
 
 fn tier(changed: &TierChanged<'_>) -> String {
-    let TierChanged { from, to, step, reason, cumulative, rolling_30d, .. } = changed;
-    format!("tier {from} > {to} step {step} {} cum {cumulative} roll {rolling_30d}", reason.name())
+    let TierChanged { from, to, step, reason, cumulative, rolling_30d, entitlements, .. } = changed;
+    let rights: String = entitlements.iter().map(|right| format!(" +{right}")).collect();
+    format!("tier {from} > {to} step {step} {} cum {cumulative} roll {rolling_30d}{rights}", reason.name())
 }
 
 fn points(posted: &PointsPosted<'_>) -> String {

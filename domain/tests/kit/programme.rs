@@ -26,15 +26,15 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn base() -> Self {
-        let mut draft = Self {
-            values: BTreeMap::new(),
-            promotions: Vec::new(),
-            revision: 1,
-            from: instant("2026-01-01T00:00Z"),
-        };
+        let mut draft = Self { values: BTreeMap::new(), promotions: Vec::new(), revision: 1, from: instant("2026-01-01T00:00Z") };
         draft.given("brands.b1", "{time_zone: Europe/Malta}");
         draft.ladder(LADDER);
         draft
+    }
+
+    /// The revision after this one, as yet with the same values.
+    pub(crate) fn next(&self, revision: u64, from: Instant) -> Self {
+        Self { revision, from, ..self.clone() }
     }
 
     /// `given tiers.grace_days 2`
@@ -42,7 +42,8 @@ impl Draft {
         self.values.insert(path.to_owned(), value.to_owned());
     }
 
-    /// `ladder Bronze 0/0, Silver 10000/1000 x1.5`: entry/maintain, and points times so much.
+    /// `ladder Bronze 0/0, Silver 10000/1000 x1.5`: entry/maintain, points times so much,
+    /// `+right` for each entitlement.
     pub(crate) fn ladder(&mut self, text: &str) {
         let levels: Vec<String> = text
             .split(", ")
@@ -50,8 +51,13 @@ impl Draft {
                 let mut words = level.split_whitespace();
                 let name = words.next().unwrap();
                 let (entry, maintain) = words.next().unwrap().split_once('/').unwrap();
-                let times = words.next().map_or("1", |word| word.strip_prefix('x').unwrap());
-                format!("{{name: {name}, entry: \"{entry}\", maintain: \"{maintain}\", points_multiplier: \"{times}\"}}")
+                let rest: Vec<&str> = words.collect();
+                let times = rest.iter().find_map(|word| word.strip_prefix('x')).unwrap_or("1");
+                let rights: Vec<&str> = rest.iter().filter_map(|word| word.strip_prefix('+')).collect();
+                format!(
+                    "{{name: {name}, entry: \"{entry}\", maintain: \"{maintain}\", points_multiplier: \"{times}\", entitlements: [{}]}}",
+                    rights.join(", ")
+                )
             })
             .collect();
         self.given("tiers.levels", &format!("[{}]", levels.join(", ")));
@@ -82,10 +88,8 @@ impl Draft {
         if !self.promotions.is_empty() {
             sections.entry("promotions").or_default().push(("list", format!("[{}]", self.promotions.join(", "))));
         }
-        let mut text = format!(
-            "version: 1\nprogramme: {{id: test, revision: {}, effective_from: {}}}\n",
-            self.revision, self.from
-        );
+        let mut text =
+            format!("version: 1\nprogramme: {{id: test, revision: {}, effective_from: {}}}\n", self.revision, self.from);
         for (section, rows) in sections {
             writeln!(text, "{section}:").unwrap();
             for (key, value) in rows {

@@ -94,7 +94,7 @@ impl Scenario {
             ["ladder", ref levels @ ..] => return draft.ladder(&levels.join(" ")),
             ["promotion", ref rest @ ..] => return draft.promotion(rest),
             ["programme", revision, "from", from] => {
-                let next = Draft { revision: revision.parse().unwrap(), from: instant(from), ..draft.clone() };
+                let next = draft.next(revision.parse().unwrap(), instant(from));
                 return self.drafts.push(next);
             }
             ["rate", currency, base, rate, "from", from] => {

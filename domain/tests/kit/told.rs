@@ -49,6 +49,11 @@ impl Told {
         self.fields.get(&field).map(String::as_str)
     }
 
+    /// The player; `-` in a table stands for none.
+    pub(crate) fn player(&self) -> Option<&str> {
+        Some(self.player.as_str()).filter(|player| *player != "-")
+    }
+
     fn amount(&self, field: Field) -> Option<Decimal> {
         let text = self.text(field)?;
         Some(Decimal::parse_signed(text.as_bytes()).unwrap_or_else(|| panic!("{text} is no amount")))
@@ -64,7 +69,7 @@ impl Told {
             id: &self.id,
             source: &self.source,
             brand: &self.brand,
-            player: Some(&self.player),
+            player: self.player(),
             occurred_at: self.occurred_at,
             as_of: self.as_of,
             late: self.late,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::parcel::{Packed, Parcel};
+use crate::buffers;
 
 /// A record in the buffer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -39,6 +40,7 @@ impl Ordering {
     /// Takes in the records of a parcel.
     pub(super) fn add(&mut self, parcel: Parcel) {
         if parcel.records.is_empty() {
+            buffers::give(parcel.text.into_bytes());
             return;
         }
         let number = self.next;
@@ -100,7 +102,9 @@ impl Ordering {
 
     /// Frees parcels of which everything was applied, and repacks those that few records keep.
     pub(super) fn release(&mut self) {
-        self.parcels.retain(|_, held| held.waiting > 0);
+        for (_, held) in self.parcels.extract_if(.., |_, held| held.waiting == 0) {
+            buffers::give(held.parcel.text.into_bytes());
+        }
         let few: Vec<u32> = self
             .parcels
             .iter_mut()

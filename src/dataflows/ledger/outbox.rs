@@ -4,6 +4,7 @@ use tidemark_domain::event::Record;
 use tidemark_domain::fact::{DeadKind, Fact, FactKind, Facts, Note, Unmatched};
 use tidemark_domain::player::Profile;
 
+use crate::buffers;
 use crate::sinks::encode::{digest_of, push_fact, push_profile, topic_of};
 use crate::sinks::letter::{Letter, Payload};
 use crate::sinks::{Block, Blocks, Topic};
@@ -22,12 +23,11 @@ pub(super) struct Outbox {
     notes: Notes,
     ledger_topic: bool,
     changed: bool,
-    sizes: [usize; Topic::ALL.len()],
 }
 
 impl Outbox {
     pub(super) fn new(ledger_topic: bool) -> Self {
-        Self { blocks: Blocks::default(), notes: Notes::default(), ledger_topic, changed: false, sizes: [0; Topic::ALL.len()] }
+        Self { blocks: Blocks::default(), notes: Notes::default(), ledger_topic, changed: false }
     }
 
     fn close_line(block: &mut Block, topic: Topic, start: usize) {
@@ -66,10 +66,10 @@ impl Outbox {
 
     pub(super) fn take(&mut self) -> Blocks {
         let blocks = std::mem::take(&mut self.blocks);
-        // The next epoch will be about as large.
-        for (size, (block, next)) in self.sizes.iter_mut().zip(blocks.iter().zip(&mut self.blocks)) {
-            *size = (*size).max(block.bytes.len());
-            next.bytes.reserve_exact(if block.bytes.is_empty() { 0 } else { *size });
+        for (next, block) in self.blocks.iter_mut().zip(&blocks) {
+            if !block.bytes.is_empty() {
+                next.bytes = buffers::take();
+            }
         }
         blocks
     }

@@ -93,16 +93,15 @@ impl Picture<'_> {
     /// Where the tiers begin; the highest first, so that those too close to it lose their names.
     fn entries(&self, y: &Scale, top: i128, size: f64) -> String {
         let (mut body, mut free) = (String::new(), f64::MIN);
+        let last = self.story.climb.last().map_or(0, |(_, cumulative)| *cumulative);
         for rung in self.rungs().iter().rev().filter(|rung| rung.entry > 0 && rung.entry <= top) {
             let height = y.at(rung.entry);
             body.push_str(&line((LEFT, height), (size, height), "asked"));
             if height - 14.0 >= free && CLIMB.1 - height >= 12.0 {
-                body.push_str(&label(
-                    LEFT + 6.0,
-                    height - 4.0,
-                    "s",
-                    &format!("{} from {}", esc(&rung.name), compact(rung.entry)),
-                ));
+                let name = format!("{} from {}", esc(&rung.name), compact(rung.entry));
+                // At the end, where the marks of the climb are not, unless the curve is just there.
+                let (left, class) = if (y.at(last) - height).abs() < 20.0 { (LEFT + 6.0, "s") } else { (size - 6.0, "s e") };
+                body.push_str(&label(left, height - 4.0, class, &name));
                 free = height;
             }
         }
@@ -170,14 +169,15 @@ impl Picture<'_> {
     /// The numbered steps.
     fn marks(&self, x: &Scale, size: f64) -> String {
         let mut ends = [f64::MIN; 2];
-        let mut body = String::new();
+        // No line crosses a number: all lines stand before all marks.
+        let (mut lines, mut body) = (String::new(), String::new());
         for (number, event) in self.events.iter().enumerate() {
             let at = x.at(i128::from(event.at.0)).clamp(LEFT, size - 10.0);
             let row = if at - ends[0] >= MARK_GAP { 0 } else { 1 };
             let place = at.max(ends[row] + MARK_GAP).min(size - 10.0);
             ends[row] = place;
             let y = if row == 0 { 56.0 } else { 33.0 };
-            body.push_str(&line((at, y + 9.0), (at, TIER.1), "moment"));
+            lines.push_str(&line((at, y + 9.0), (at, TIER.1), "moment"));
             body.push_str(&format!(
                 "<g class=\"mark t{} {}\"><title>{}</title><circle cx=\"{place:.1}\" cy=\"{y:.1}\" r=\"9.5\"/><text x=\"{place:.1}\" y=\"{:.1}\">{}</text></g>\n",
                 event.to % 6,
@@ -187,7 +187,7 @@ impl Picture<'_> {
                 number + 1
             ));
         }
-        body
+        lines + &body
     }
 }
 

@@ -36,7 +36,11 @@ fn grants(report: &Report) -> String {
         let amount = format!("{} {}", exact(*amount), esc(currency));
         vec![words(kind), count(*number), amount]
     });
-    shown("Granted", &[Column::Words("Kind"), Column::Number("Grants"), Column::Number("Amount")], &rows.collect::<Vec<_>>())
+    shown(
+        "What was granted",
+        &[Column::Words("Kind"), Column::Number("Grants"), Column::Number("Amount")],
+        &rows.collect::<Vec<_>>(),
+    )
 }
 
 fn decisions(report: &Report) -> String {

@@ -1,0 +1,98 @@
+//! From a real Kafka the same facts as from files of the same records, laid out per partition.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rdkafka::producer::BaseRecord;
+use tidemark::kafka;
+use tidemark::sources::casino::Casino;
+
+use crate::broker::Broker;
+use crate::results::{Written, default_programme, succeed, tidemark, written};
+
+const CASINO: Casino = Casino {
+    players: 300,
+    events: 30_000,
+    seed: 31,
+    days: 75,
+    partitions: 3,
+    start_ms: tidemark::sources::casino::DEFAULT_START_MS,
+    shape: tidemark::sources::casino::Shape::Realistic,
+};
+
+/// Puts every record where its file has it: topic, partition, and its line as offset.
+fn produce(brokers: &str) -> Vec<String> {
+    let partitions = CASINO.partitions();
+    let mut topics: Vec<(&str, u32)> = Vec::new();
+    for (topic, number) in &partitions {
+        match topics.iter_mut().find(|(name, _)| name == topic) {
+            Some((_, count)) => *count = (*count).max(number + 1),
+            None => topics.push((topic, number + 1)),
+        }
+    }
+    kafka::create_topics(brokers, &topics).unwrap();
+    let producer = kafka::producer(brokers).unwrap();
+    let (mut records, mut line, mut key) = (CASINO.records(), Vec::new(), Vec::new());
+    while let Some(at) = records.next(&mut line) {
+        records.key(&mut key);
+        let (topic, partition) = &partitions[at];
+        let record = BaseRecord::to(topic).partition(partition.cast_signed()).key(&key[..]).payload(&line[..]);
+        kafka::send(&producer, record).unwrap();
+    }
+    kafka::finish(&producer).unwrap();
+    topics.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+fn run(events: &str, out: &Path, workers: u32) -> Command {
+    let mut command = tidemark(&default_programme(), events, out);
+    command.args(["--workers", &workers.to_string(), "--epoch-bytes", "20000"]);
+    command
+}
+
+/// Kills a run twice as soon as it has something to lose, then lets it end.
+fn killed(events: &str, folder: &Path) -> Written {
+    let (out, state) = (folder.join("out-killed"), folder.join("state"));
+    let resumed = |workers: u32| {
+        let mut command = run(events, &out, workers);
+        command.arg("--state").arg(&state).args(["--snapshot-interval-ms", "20", "--commit-interval-ms", "3"]);
+        command
+    };
+    let mut kills = 0;
+    for workers in [1, 2] {
+        let commits = || std::fs::read(out.join(".progress")).map_or(0, |bytes| bytes.len());
+        let before = commits();
+        let mut child = resumed(workers).spawn().unwrap();
+        let since = std::time::Instant::now();
+        while commits() < before + 12_000 && child.try_wait().unwrap().is_none() {
+            assert!(since.elapsed() < Duration::from_secs(60), "it does not go on");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kills += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    println!("{kills} kills came before the end");
+    assert!(kills > 0, "the run was over before it was killed");
+    succeed(&mut resumed(2));
+    written(&out)
+}
+
+#[test]
+fn kafka_gives_the_same_facts_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = folder.path().join("files");
+    CASINO.write(&files).unwrap();
+    let whole = folder.path().join("whole");
+    succeed(&mut tidemark(&default_programme(), &files, &whole));
+    let wanted = written(&whole);
+    let broker = Broker::start();
+    let topics = produce(broker.address());
+    let events = format!("kafka://{}/{}", broker.address(), topics.join(","));
+    for workers in [1, 2] {
+        let out = folder.path().join(format!("out{workers}"));
+        succeed(&mut run(&events, &out, workers));
+        assert_eq!(written(&out), wanted, "{workers} workers");
+    }
+    assert_eq!(killed(&events, folder.path()), wanted, "killed and resumed");
+}
