@@ -93,7 +93,7 @@ impl Facts for Nowhere {
 /// The default programme.
 pub(crate) fn rules() -> Rules {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programme");
-    let (programme, _) = tidemark::runtime::replay::load_programme(&path).expect("the default programme is good");
+    let (programme, _) = tidemark::runtime::programme::load_programme(&path).expect("the default programme is good");
     let from = programme.effective_from;
     let revision = Revision { programme: Arc::new(programme), from, publication: false, author: None, role: None };
     Rules::new(vec![revision], Rates::default())

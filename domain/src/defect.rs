@@ -36,9 +36,7 @@ defects! {
     WindowOfThirtyOne "window-of-31" "the window has 31 days"
     VoidTwice "void-twice" "a second void of a bet is applied again"
     ConfirmLate "confirm-late" "a redemption can be confirmed at its deadline"
-    UtcDays "utc-days" "days are those of UTC"
     LateIsLost "late-is-lost" "a late bet has no effect"
-    ExpireBlocked "expire-blocked" "blocked points expire too"
 }
 
 /// A set of planted defects.

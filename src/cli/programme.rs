@@ -8,7 +8,7 @@ use tidemark_domain::programme::{Problem, Programme, resolve, schema};
 use super::args;
 use super::{examples, print};
 use crate::runtime::Failure;
-use crate::runtime::replay::programme_files;
+use crate::runtime::programme::programme_files;
 
 /// Runs one of them.
 ///

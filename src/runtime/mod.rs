@@ -2,6 +2,8 @@
 //!
 //! Reading order: this file, `replay`, `worker`, `publisher`, `state`, `store`.
 
+mod input;
+pub mod programme;
 mod publisher;
 pub mod replay;
 pub mod state;
@@ -47,10 +49,8 @@ impl From<crate::sources::Error> for Failure {
     fn from(error: crate::sources::Error) -> Self {
         match error {
             crate::sources::Error::Usage(message) => Self::Usage(message),
-            crate::sources::Error::File { ref cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
-                Self::Usage(format!("{error}: there is no such file or folder"))
-            }
-            other => Self::Failed(other.into()),
+            crate::sources::Error::File { ref cause, .. } => Self::Usage(format!("{error}: {cause}")),
+            other @ crate::sources::Error::Kafka(_) => Self::Failed(other.into()),
         }
     }
 }

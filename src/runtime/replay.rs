@@ -1,6 +1,6 @@
 //! `replay`: events in, facts and a summary out; back-test, audit and the embedded default in one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 use tidemark_domain::defect::Defects;
-use tidemark_domain::programme::source::SourceFile;
-use tidemark_domain::programme::{Problem, Programme, resolve};
+use tidemark_domain::programme::Programme;
 use tidemark_domain::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::input::{Input, open_input};
+use super::programme::load_programme;
 use super::publisher::{Intervals, Publisher};
 use super::state::{Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
@@ -24,9 +25,8 @@ use crate::epoch::{ClockSettings, Epoch, Place, Spread};
 use crate::sinks::files::{Contents, FileSink, Record, inspect};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Sink, Topic};
-use crate::sources::files::FileSource;
-use crate::sources::reference::{self, Reference, Standing};
-use crate::sources::{Partition, Source, files, kafka};
+use crate::sources::Partition;
+use crate::sources::reference::{self, Reference};
 
 /// The number of shards of a job.
 pub const SHARDS: u32 = 12;
@@ -151,145 +151,6 @@ impl Watcher for Quiet {
     fn progress(&self, _records: u64, _bytes: u64, _of: Option<u64>) {}
 }
 
-/// Reads a programme: a file, or a folder whose `*.yaml` files are merged.
-///
-/// # Errors
-/// Every problem at once, in words.
-pub fn load_programme(path: &Path) -> Result<(Programme, Vec<SourceFile>), Failure> {
-    let files = programme_files(path)?;
-    match resolve::load(&files) {
-        Ok(programme) => Ok((programme, files)),
-        Err(problems) => Err(Failure::Usage(describe(path, &problems))),
-    }
-}
-
-fn describe(path: &Path, problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-    let count = if lines.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", lines.len()) };
-    format!("the programme {} has {count}:\n{}", path.display(), lines.join("\n"))
-}
-
-/// The files of a programme.
-///
-/// # Errors
-/// Where they cannot be read.
-pub fn programme_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
-    let unreadable = |cause: std::io::Error| Failure::Usage(format!("cannot read the programme {}: {cause}", path.display()));
-    let read = |file: &Path, name: String| -> Result<SourceFile, Failure> {
-        let bytes = std::fs::read(file).map_err(unreadable)?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("the programme {} is not UTF-8", file.display())))?;
-        Ok(SourceFile { name, text })
-    };
-    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        return Ok(vec![read(path, path.display().to_string())?]);
-    }
-    let mut files = Vec::new();
-    for folder in ["", "campaigns"] {
-        let inner = path.join(folder);
-        if !inner.is_dir() {
-            continue;
-        }
-        for entry in std::fs::read_dir(&inner).map_err(unreadable)? {
-            let file = entry.map_err(unreadable)?.path();
-            if file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") && file.is_file() {
-                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                files.push(read(&file, if folder.is_empty() { name } else { format!("{folder}/{name}") })?);
-            }
-        }
-    }
-    files.sort_by(|left, right| left.name.cmp(&right.name));
-    if files.is_empty() {
-        return Err(Failure::Usage(format!("the folder {} holds no *.yaml file", path.display())));
-    }
-    Ok(files)
-}
-
-/// The input, opened.
-struct Input {
-    sources: Vec<Box<dyn Source>>,
-    records: Vec<Standing>,
-    fingerprint: String,
-    bytes: Option<u64>,
-    kafka: bool,
-}
-
-fn open_input(events: &str, workers: u32, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
-    if events.starts_with("kafka://") {
-        return open_kafka(events, watcher);
-    }
-    let mut opened = files::open(Path::new(events))?;
-    let mut fingerprint = Xxh3::new();
-    let mut bytes = 0;
-    for source in &opened {
-        bytes += fingerprint_file(source, &mut fingerprint)?;
-    }
-    let records = search_all(&mut opened, workers)?;
-    let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
-    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: Some(bytes), kafka: false })
-}
-
-/// Name, length, beginning and end of a file: another input is told from this one.
-fn fingerprint_file(source: &FileSource, hasher: &mut Xxh3) -> Result<u64, Failure> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let failed = |cause| crate::sources::Error::File { path: source.path().to_owned(), cause };
-    let mut file = std::fs::File::open(source.path()).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let partition = source.partition();
-    hasher.update(format!("{}\n{}\n{length}\n", partition.topic, partition.number).as_bytes());
-    let mut part = Vec::new();
-    file.by_ref().take(1 << 16).read_to_end(&mut part).map_err(failed)?;
-    file.seek(SeekFrom::Start(length.saturating_sub(1 << 16))).map_err(failed)?;
-    file.take(1 << 16).read_to_end(&mut part).map_err(failed)?;
-    hasher.update(&part);
-    Ok(length)
-}
-
-/// Searches all files for rates and rulebooks, `workers` files at a time.
-fn search_all(sources: &mut [FileSource], workers: u32) -> Result<Vec<Standing>, Failure> {
-    let next = AtomicU64::new(0);
-    let slots: Vec<Mutex<(u32, &mut FileSource)>> = (0_u32..).zip(sources.iter_mut()).map(Mutex::new).collect();
-    let found: Mutex<Vec<Standing>> = Mutex::new(Vec::new());
-    let search = || -> Result<(), crate::sources::Error> {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed) as usize;
-            let Some(slot) = slots.get(at) else { return Ok(()) };
-            let Ok(mut slot) = slot.lock() else { return Ok(()) };
-            let (number, source) = &mut *slot;
-            let records = reference::search(source, *number)?;
-            if let Ok(mut all) = found.lock() {
-                all.extend(records);
-            }
-        }
-    };
-    let results: Vec<Result<(), crate::sources::Error>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(search)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(Ok(()))).collect()
-    });
-    for result in results {
-        result?;
-    }
-    Ok(found.into_inner().unwrap_or_default())
-}
-
-fn open_kafka(events: &str, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
-    let address = kafka::Address::parse(events)?;
-    let notices = Arc::clone(watcher);
-    let notice: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line: &str| notices.notice(line));
-    let mut opened = kafka::open(&address, &notice)?;
-    let mut fingerprint = Xxh3::new();
-    let mut records = Vec::new();
-    for (number, source) in (0_u32..).zip(&mut opened) {
-        let partition = source.partition().clone();
-        fingerprint.update(format!("{}\n{}\n{:?}\n", partition.topic, partition.number, source.high_watermark()).as_bytes());
-        if partition.topic == "fx.v1" || partition.topic == "config.v1" {
-            records.extend(reference::read_all(source, number)?);
-        }
-    }
-    let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
-    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: None, kafka: true })
-}
-
 /// Runs a replay.
 ///
 /// # Errors
@@ -308,7 +169,7 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         }
         programmes.push(Arc::new(programme));
     }
-    let input = open_input(&options.events, options.workers, watcher)?;
+    let input = open_input(&options.events, options.workers, options.state.is_some(), watcher)?;
     let job_file = JobFile {
         version: 1,
         logic_version: LOGIC_VERSION,
@@ -347,7 +208,7 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
         })?),
     };
     match contents {
-        Contents::Empty => {
+        contents @ (Contents::Empty | Contents::Begun) if state.is_some() || matches!(contents, Contents::Empty) => {
             if let Some(state) = &state {
                 state.clear().map_err(Failure::Failed)?;
             }
@@ -357,7 +218,7 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
         Contents::Run(_) if state.is_some() => Err(Failure::Usage(format!(
             "{out} holds the results of another run; give an empty folder, or the one that this --state goes with"
         ))),
-        Contents::Run(_) | Contents::Foreign => Err(Failure::Usage(format!(
+        Contents::Run(_) | Contents::Foreign | Contents::Begun | Contents::Empty => Err(Failure::Usage(format!(
             "{out} is not empty; give an empty folder, or the --state that its results were made with"
         ))),
     }
@@ -368,6 +229,10 @@ fn finish(options: &Options, progress: &Progress) -> Result<Summary, Failure> {
     let summary = Summary::of(progress);
     let path = options.out.join("summary.json");
     let text = serde_json::to_string_pretty(&summary).context("cannot write the summary").map_err(Failure::Failed)?;
+    // A run that was complete before changes nothing.
+    if std::fs::read_to_string(&path).is_ok_and(|known| known == format!("{text}\n")) {
+        return Ok(summary);
+    }
     let part = options.out.join(".summary.json");
     std::fs::write(&part, text + "\n")
         .and_then(|()| std::fs::rename(&part, &path))

@@ -130,6 +130,20 @@ fn manifest_name(epoch: Epoch) -> String {
     format!("snapshots/{epoch:020}/manifest.json")
 }
 
+/// A manifest behind the checksum of its text.
+fn write_manifest(manifest: &Manifest) -> Result<Vec<u8>> {
+    let text = serde_json::to_string(manifest)?;
+    Ok(format!("{{\"checksum\":\"{:016x}\",\"manifest\":{text}}}", xxh3_64(text.as_bytes())).into_bytes())
+}
+
+/// A manifest, where its text has its checksum.
+fn read_manifest(bytes: &[u8]) -> Option<Manifest> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (checksum, rest) = text.strip_prefix("{\"checksum\":\"")?.split_once("\",\"manifest\":")?;
+    let body = rest.strip_suffix('}')?;
+    (checksum == format!("{:016x}", xxh3_64(body.as_bytes()))).then(|| serde_json::from_str(body).ok())?
+}
+
 impl State {
     /// Opens a state folder for a run. Gives what differs, in words, where it belongs to another run.
     ///
@@ -183,7 +197,7 @@ impl State {
             if !name.ends_with("/manifest.json") {
                 continue;
             }
-            let manifest = self.store.get(&name)?.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+            let manifest = self.store.get(&name)?.and_then(|bytes| read_manifest(&bytes));
             if let Some(manifest) =
                 manifest.filter(|manifest| manifest.job == self.job && manifest.logic_version == LOGIC_VERSION)
             {
@@ -330,7 +344,7 @@ impl State {
             progress,
             rest,
         };
-        self.store.put(&manifest_name(epoch), serde_json::to_vec(&manifest)?)?;
+        self.store.put(&manifest_name(epoch), write_manifest(&manifest)?)?;
         chain.push(epoch);
         if full {
             self.collect()?;

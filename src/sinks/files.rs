@@ -47,6 +47,8 @@ pub enum Contents {
     Empty,
     /// Something that no progress file explains.
     Foreign,
+    /// A run that was ended before its first commit.
+    Begun,
     /// A run, up to its last commit.
     Run(Box<Record>),
 }
@@ -65,7 +67,7 @@ pub fn inspect(folder: &Path) -> Result<Contents, Error> {
         return Ok(Contents::Empty);
     }
     match std::fs::read_to_string(folder.join(PROGRESS)) {
-        Ok(text) => Ok(last_record(&text).map_or(Contents::Foreign, |record| Contents::Run(Box::new(record)))),
+        Ok(text) => Ok(last_record(&text).map_or(Contents::Begun, |record| Contents::Run(Box::new(record)))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::Foreign),
         Err(cause) => Err(failed("read", cause)),
     }

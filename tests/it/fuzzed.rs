@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use tidemark::runtime::replay::programme_files;
+use tidemark::runtime::programme::programme_files;
 use tidemark::sources::casino::Casino;
 use tidemark::sources::decode::decode;
 use tidemark_domain::player::{Player, Saved};

@@ -246,6 +246,7 @@ impl Ledger {
 
     fn apply_event(&mut self, found: Option<Slot>, packed: &Packed, event: &Event<'_>, job: &Job) {
         let rules = &job.reference.rules;
+        self.outbox.take_changed();
         let mut scene = Scene::new(rules, &mut self.outbox, &mut self.scratch);
         let slot = found.or_else(|| self.players.find(packed.key, event.brand, event.player));
         let outcome = match slot {
@@ -327,9 +328,16 @@ impl Ledger {
                 self.players.set_scheduled(slot, i64::MAX);
                 let now = Instant(edge - 1 - self.players.phase(slot));
                 let player = self.players.get_mut(slot);
+                self.outbox.take_changed();
                 if player.wake() <= now {
                     let mut scene = Scene::new(&job.reference.rules, &mut self.outbox, &mut self.scratch);
                     player.advance(now, &mut scene);
+                    if job.live_profiles
+                        && self.outbox.take_changed()
+                        && let Some(profile) = player.profile(now, &job.reference.rules)
+                    {
+                        self.outbox.profile(&profile, false);
+                    }
                     self.players.touch(slot);
                 }
                 let wake = self.players.get_mut(slot).wake();
@@ -359,7 +367,9 @@ impl Ledger {
         let now = Instant(self.logical_time);
         for player in self.players.iter_mut() {
             let mut scene = Scene::new(&job.reference.rules, &mut self.outbox, &mut self.scratch);
-            player.advance(now, &mut scene);
+            if !job.reference.rules.defects.has(tidemark_domain::defect::Defect::NoTimers) {
+                player.advance(now, &mut scene);
+            }
             if let Some(profile) = player.profile(now, &job.reference.rules) {
                 self.outbox.profile(&profile, true);
                 self.tally.profiles += 1;

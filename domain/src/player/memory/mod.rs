@@ -7,14 +7,20 @@
 //! share (rate, weight, multiplier) is held once per player. Only a bet that was partly reversed,
 //! corrected, or does not fit the short form has its state written out.
 
+mod bet;
+mod saved;
+
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
 use crate::identity::Key;
-use crate::money::{Decimal, Micros, round6};
-use crate::programme::Factor;
+use crate::money::Decimal;
 use crate::time::Day;
+
+use bet::ShortTerms;
+
+pub(crate) use bet::{Bet, Terms};
 
 /// From how many entries on an index is kept; fewer are searched one by one.
 const INDEX_FROM: usize = 192;
@@ -77,104 +83,6 @@ fn mark(key: Key) -> u16 {
 /// Half of a body's hash.
 fn half(body: u64) -> u32 {
     u32::try_from(body >> 32).unwrap_or(0)
-}
-
-/// What a bet was counted by, and what corrections will be counted by (rule 7).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Terms {
-    /// Base currency per unit; one in base currency.
-    pub(crate) rate: Decimal,
-    /// Points per unit of base currency.
-    pub(crate) per_unit: Factor,
-    /// The game's weight.
-    pub(crate) weight: Factor,
-    /// Promotion after its cap, times the tier's.
-    pub(crate) multiplier: Decimal,
-    /// The counted share of the stake, as a fraction: (1, 1) but under `real_only`.
-    pub(crate) share: (Decimal, Decimal),
-}
-
-impl Terms {
-    /// The base amount of a stake: round6(stake x share x rate) (rules 1 and 7).
-    pub(crate) fn base(&self, stake: Decimal) -> Option<Micros> {
-        if self.share.0 == self.share.1 {
-            if self.rate == Decimal::ONE && stake.scale() <= 6 {
-                return stake.exact_micros();
-            }
-            let scale = u32::from(stake.scale()) + u32::from(self.rate.scale());
-            return round6(&[stake.mantissa(), self.rate.mantissa()], scale, 1);
-        }
-        let (part, whole) = self.share;
-        let lift = Decimal::new(10_i128.checked_pow(u32::from(whole.scale()))?, 0).mantissa();
-        let scale = u32::from(stake.scale()) + u32::from(self.rate.scale()) + u32::from(part.scale());
-        round6(&[stake.mantissa(), self.rate.mantissa(), part.mantissa(), lift], scale, whole.mantissa())
-    }
-
-    /// The points of a base amount: round6(base x per_unit x weight x multiplier) (rule 1).
-    pub(crate) fn points(&self, base: Micros) -> Option<Micros> {
-        let (unit, weight) = (self.per_unit.decimal(), self.weight.decimal());
-        if unit == Decimal::ONE && weight == Decimal::ONE && self.multiplier == Decimal::ONE {
-            return Some(base);
-        }
-        let scale = 6 + u32::from(unit.scale()) + u32::from(weight.scale()) + u32::from(self.multiplier.scale());
-        round6(&[base.0, unit.mantissa(), weight.mantissa(), self.multiplier.mantissa()], scale, 1)
-    }
-}
-
-/// Terms in 32 bytes, where they fit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ShortTerms {
-    rate: u64,
-    multiplier: u64,
-    per_unit: u32,
-    weight: u32,
-    rate_scale: u8,
-    multiplier_scale: u8,
-}
-
-impl ShortTerms {
-    fn of(terms: &Terms) -> Option<Self> {
-        (terms.share.0 == terms.share.1).then_some(())?;
-        Some(Self {
-            rate: u64::try_from(terms.rate.mantissa()).ok()?,
-            multiplier: u64::try_from(terms.multiplier.mantissa()).ok()?,
-            per_unit: terms.per_unit.0,
-            weight: terms.weight.0,
-            rate_scale: terms.rate.scale(),
-            multiplier_scale: terms.multiplier.scale(),
-        })
-    }
-
-    fn terms(&self) -> Terms {
-        Terms {
-            rate: Decimal::new(i128::from(self.rate), self.rate_scale),
-            per_unit: Factor(self.per_unit),
-            weight: Factor(self.weight),
-            multiplier: Decimal::new(i128::from(self.multiplier), self.multiplier_scale),
-            share: (Decimal::ONE, Decimal::ONE),
-        }
-    }
-}
-
-/// A bet's state, written out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Bet {
-    /// The stake; after a correction the new one.
-    pub(crate) stake: Decimal,
-    /// What of it is left.
-    pub(crate) left: Decimal,
-    /// The base amount of the whole stake.
-    pub(crate) base: Micros,
-    /// What of it is left.
-    pub(crate) base_left: Micros,
-    /// The points of the whole stake.
-    pub(crate) points: Micros,
-    /// What of them is left.
-    pub(crate) points_left: Micros,
-    /// What it was counted by.
-    pub(crate) terms: Terms,
-    /// Whether it is a free spin: counts 0, leaves no postings.
-    pub(crate) spin: bool,
 }
 
 /// A remembered bet.
@@ -572,200 +480,5 @@ impl Slot {
     /// The key that it stands for.
     const fn key(self, entry: &Entry) -> Key {
         if self.0 & 1 == 0 { entry.own } else { entry.event }
-    }
-}
-
-impl Bet {
-    /// A bet of which nothing was taken back; `None` where an amount is beyond 128 bits.
-    pub(crate) fn new(stake: Decimal, terms: Terms) -> Option<Self> {
-        let base = terms.base(stake)?;
-        let points = terms.points(base)?;
-        Some(Self { stake, left: stake, base, base_left: base, points, points_left: points, terms, spin: false })
-    }
-
-    /// A free spin: counts 0 (B29).
-    pub(crate) const fn spin(stake: Decimal) -> Self {
-        let terms = Terms {
-            rate: Decimal::ONE,
-            per_unit: Factor::ONE,
-            weight: Factor::ONE,
-            multiplier: Decimal::ONE,
-            share: (Decimal::ONE, Decimal::ONE),
-        };
-        Self {
-            stake,
-            left: stake,
-            base: Micros::ZERO,
-            base_left: Micros::ZERO,
-            points: Micros::ZERO,
-            points_left: Micros::ZERO,
-            terms,
-            spin: true,
-        }
-    }
-}
-
-/// The saved form (see `record`): entries of the last record are not written again, only their marks.
-mod saved {
-    use super::{Bet, Entry, Memory, NUMBERS, ShortTerms, Terms, nth, offset};
-    use crate::identity::Key;
-    use crate::player::record::{Reader, RecordError, Writer};
-    use crate::programme::Factor;
-
-    type Read<T> = Result<T, RecordError>;
-
-    impl Memory {
-        /// Appends what is new since the last record, or everything.
-        pub(crate) fn save(&mut self, full: bool, writer: &mut Writer<'_>) {
-            let known = if full { 0 } else { offset(self.saved, self.first) };
-            writer.number(u128::from(self.first));
-            writer.day(self.base);
-            writer.count(known);
-            writer.count(self.terms.len());
-            for terms in &self.terms {
-                terms.save(writer);
-            }
-            let (written, marked): (&[(u32, Bet)], &[u32]) =
-                self.rare.as_ref().map_or((&[], &[]), |rare| (&rare.written, &rare.marked));
-            let marked = if full { &[] } else { marked };
-            writer.count(marked.len());
-            for number in marked {
-                writer.number(u128::from(*number));
-                let terms = self.numbered(*number).map_or(0, |entry| entry.terms);
-                writer.number(u128::from(terms));
-            }
-            writer.count(written.len());
-            for (number, bet) in written {
-                writer.number(u128::from(*number));
-                bet.save(writer);
-            }
-            writer.count(self.entries.len() - known.min(self.entries.len()));
-            for entry in self.entries.iter().skip(known) {
-                entry.save(writer);
-            }
-            self.saved = nth(self.first, self.entries.len());
-            if let Some(rare) = self.rare.as_mut() {
-                rare.marked.clear();
-            }
-        }
-
-        /// Reads what `save` wrote; `before` is the memory as the record before had it.
-        pub(crate) fn restore(before: Self, reader: &mut Reader<'_>) -> Read<Self> {
-            let first: u32 = reader.narrow()?;
-            let base = reader.day()?;
-            let known: usize = reader.narrow()?;
-            let mut memory = Self { first: first & NUMBERS, base, ..Self::default() };
-            if known > 0 {
-                let gone = offset(first, before.first);
-                memory.entries = before.entries;
-                if gone + known > memory.entries.len() {
-                    return Err(RecordError::MissingBase);
-                }
-                memory.entries.drain(..gone);
-                memory.entries.truncate(known);
-            }
-            let terms = reader.count()?;
-            memory.terms.reserve_exact(terms);
-            for _ in 0..terms {
-                memory.terms.push(ShortTerms::restore(reader)?);
-            }
-            for _ in 0..reader.count()? {
-                let (number, terms): (u32, u16) = (reader.narrow()?, reader.narrow()?);
-                memory.entries.get_mut(offset(number, first)).ok_or(RecordError::Damaged)?.terms = terms;
-            }
-            for _ in 0..reader.count()? {
-                let number = reader.narrow()?;
-                let bet = Bet::restore(reader)?;
-                memory.rare.get_or_insert_default().written.push((number, bet));
-            }
-            let added = reader.count()?;
-            memory.entries.reserve_exact(added);
-            for _ in 0..added {
-                memory.entries.push_back(Entry::restore(reader)?);
-            }
-            memory.marks = memory.entries.iter().map(Entry::marks).collect();
-            memory.saved = nth(memory.first, memory.entries.len());
-            if memory.entries.len() > super::INDEX_FROM {
-                memory.build_index();
-            }
-            Ok(memory)
-        }
-    }
-
-    impl Entry {
-        fn save(&self, writer: &mut Writer<'_>) {
-            writer.hash(self.own.0);
-            writer.hash(self.event.0);
-            writer.0.extend_from_slice(&self.body.to_le_bytes());
-            writer.number(u128::from(self.stake));
-            writer.number(u128::from(self.day));
-            writer.number(u128::from(self.terms));
-        }
-
-        fn restore(reader: &mut Reader<'_>) -> Read<Self> {
-            Ok(Self {
-                own: Key(reader.hash()?),
-                event: Key(reader.hash()?),
-                body: u32::from_le_bytes(reader.bytes(4)?.try_into().map_err(|_| RecordError::Damaged)?),
-                stake: reader.narrow()?,
-                day: reader.narrow()?,
-                terms: reader.narrow()?,
-            })
-        }
-    }
-
-    impl ShortTerms {
-        fn save(&self, writer: &mut Writer<'_>) {
-            for value in [
-                self.rate,
-                self.multiplier,
-                self.per_unit.into(),
-                self.weight.into(),
-                self.rate_scale.into(),
-                self.multiplier_scale.into(),
-            ] {
-                writer.number(u128::from(value));
-            }
-        }
-
-        fn restore(reader: &mut Reader<'_>) -> Read<Self> {
-            Ok(Self {
-                rate: reader.narrow()?,
-                multiplier: reader.narrow()?,
-                per_unit: reader.narrow()?,
-                weight: reader.narrow()?,
-                rate_scale: reader.narrow()?,
-                multiplier_scale: reader.narrow()?,
-            })
-        }
-    }
-
-    impl Bet {
-        fn save(&self, writer: &mut Writer<'_>) {
-            for value in [self.stake, self.left, self.terms.rate, self.terms.multiplier, self.terms.share.0, self.terms.share.1] {
-                writer.decimal(value);
-            }
-            for value in [self.base, self.base_left, self.points, self.points_left] {
-                writer.micros(value);
-            }
-            writer.number(u128::from(self.terms.per_unit.0));
-            writer.number(u128::from(self.terms.weight.0));
-            writer.flag(self.spin);
-        }
-
-        fn restore(reader: &mut Reader<'_>) -> Read<Self> {
-            let [stake, left, rate, multiplier, part, whole] = [
-                reader.decimal()?,
-                reader.decimal()?,
-                reader.decimal()?,
-                reader.decimal()?,
-                reader.decimal()?,
-                reader.decimal()?,
-            ];
-            let [base, base_left, points, points_left] = [reader.micros()?, reader.micros()?, reader.micros()?, reader.micros()?];
-            let (per_unit, weight) = (Factor(reader.narrow()?), Factor(reader.narrow()?));
-            let terms = Terms { rate, per_unit, weight, multiplier, share: (part, whole) };
-            Ok(Self { stake, left, base, base_left, points, points_left, terms, spin: reader.flag()? })
-        }
     }
 }

@@ -1,0 +1,63 @@
+use super::*;
+
+fn field_of(text: &str) -> (Option<String>, String) {
+    match decode(text, &mut Vec::new()) {
+        Err(rejected) => (rejected.field, rejected.error),
+        Ok(verdict) => panic!("{text} is {verdict:?}"),
+    }
+}
+
+fn event(text: &str) -> Decoded<'_> {
+    match decode(text, &mut Vec::new()) {
+        Ok(Verdict::Event(decoded)) => *decoded,
+        other => panic!("{text} is {other:?}"),
+    }
+}
+
+const BET: &str = r#"{"event_id":"e-1","event_type":"BetPlaced","schema_version":1,"source":"wallet","brand_id":"b1","jurisdiction":"MT","player_id":"p42","occurred_at":"2026-03-01T10:00:00.123Z","bet_id":"b-77","round_id":"r-9","game_id":"book-of-sun","game_type":"slots","amount":"2.50","currency":"EUR"}"#;
+
+#[test]
+fn a_bet_is_read_from_its_digits() {
+    let decoded = event(BET);
+    assert_eq!((decoded.brand.as_ref(), decoded.player.as_deref()), ("b1", Some("p42")));
+    let Detail::Bet(bet) = &decoded.detail else { panic!() };
+    assert_eq!(bet.amount.to_string(), "2.5");
+    let other = event(&BET.replace("\"2.50\"", "2.5").replace("e-1", "e-2").replace("\"wallet\"", "\"\\u0077allet\""));
+    assert_eq!(other.identity.body, decoded.identity.body, "numbers are compared by value");
+    assert_eq!(other.identity.own, decoded.identity.own);
+    assert_ne!(other.identity.event, decoded.identity.event);
+    assert_ne!(event(&BET.replace("2.50", "2.51")).identity.body, decoded.identity.body);
+}
+
+#[test]
+fn each_wrong_field_is_named() {
+    for (from, to, field) in [
+        ("\"p42\"", "\"\"", "player_id"),
+        ("\"p42\"", "7", "player_id"),
+        ("\"player_id\":\"p42\",", "", "player_id"),
+        ("\"2.50\"", "\"-2.50\"", "amount"),
+        ("\"2.50\"", "1e3", "amount"),
+        ("\"2.50\"", "\"1234567890123456\"", "amount"),
+        ("2026-03-01", "10000-03-01", "occurred_at"),
+        ("\"b1\"", "\"b:1\"", "brand_id"),
+        ("\"b1\"", "\"*\"", "brand_id"),
+        ("\"EUR\"", "null", "currency"),
+        ("\"r-9\"", "\"r\\u0007\"", "round_id"),
+        ("\"event_type\":\"BetPlaced\",", "", "event_type"),
+        ("\"currency\":\"EUR\"", "\"currency\":\"EUR\",\"exchange_rate\":\"x\"", "exchange_rate"),
+        ("\"currency\":\"EUR\"", "\"currency\":\"EUR\",\"real_amount\":\"2\",\"bonus_amount\":\"1\"", "bonus_amount"),
+        ("\"currency\":\"EUR\"", "\"currency\":\"EUR\",\"free_spin\":{}", "free_spin"),
+        ("\"currency\":\"EUR\"", "\"currency\":\"EUR\",\"event_id\":\"e\"", "event_id"),
+    ] {
+        assert_eq!(field_of(&BET.replace(from, to)).0.as_deref(), Some(field), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn unknown_types_are_skipped_and_unknown_fields_ignored_but_not_twice() {
+    assert!(matches!(decode(&BET.replace("BetPlaced", "BetImagined"), &mut Vec::new()), Ok(Verdict::Unknown)));
+    assert!(decode(&BET.replace("\"b1\"", "\"b1\",\"x\":1"), &mut Vec::new()).is_ok());
+    assert_eq!(field_of(&BET.replace("\"b1\"", "\"b1\",\"x\":1,\"\\u0078\":1")).0.as_deref(), Some("x"));
+    let many: String = (0..3_000).map(|at| format!("\"k{at}\":1,")).collect();
+    assert!(decode(&BET.replacen('{', &format!("{{{many}"), 1), &mut Vec::new()).is_ok());
+}
