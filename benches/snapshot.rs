@@ -1,6 +1,8 @@
 //! State: how big it is, how long it takes to save and to restore, and what a year of silence costs.
 //!
 //! `cargo bench --bench snapshot`; see `README.md` beside this file.
+
+#![allow(clippy::shadow_unrelated, clippy::large_stack_frames, clippy::let_underscore_must_use, reason = "a bench may be short")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark may end where it stands")]
 
 mod measure;

@@ -1,6 +1,8 @@
 //! The walk of records from files to facts in files, with decode-only beside it as the yardstick.
 //!
 //! `cargo bench --bench walk -- --set all`; see `README.md` beside this file.
+
+#![allow(clippy::shadow_unrelated, clippy::large_stack_frames, clippy::let_underscore_must_use, reason = "a bench may be short")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark may end where it stands")]
 
 mod measure;

@@ -114,6 +114,7 @@ impl std::fmt::Debug for Consumer {
 }
 
 fn config(brokers: &str) -> ClientConfig {
+    #[expect(clippy::disallowed_methods, reason = "the only place that builds clients")]
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", brokers)

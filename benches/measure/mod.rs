@@ -119,7 +119,7 @@ pub(crate) fn again(arguments: &[String]) -> Command {
 pub(crate) fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").expect("/proc is there");
     // The name in brackets may hold blanks; what is behind it begins with field 3.
-    let fields: Vec<&str> = text.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+    let fields: Vec<&str> = text.rsplit_once(") ").map_or("", |(_, behind)| behind).split(' ').collect();
     let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(14) + ticks(15)) / TICKS_PER_SECOND
 }

@@ -26,6 +26,7 @@
         clippy::panic,
         clippy::unwrap_used,
         clippy::too_many_lines,
+        clippy::wildcard_enum_match_arm,
         reason = "tests may be short"
     )
 )]

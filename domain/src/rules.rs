@@ -88,8 +88,11 @@ impl Rules {
 /// Exchange rates by currency and base (rule 2).
 #[derive(Clone, Debug, Default)]
 pub struct Rates {
-    by_pair: BTreeMap<Box<str>, BTreeMap<Box<str>, BTreeMap<Instant, Decimal>>>,
+    by_currency: BTreeMap<Box<str>, ByBase>,
 }
+
+/// Rates of one currency: by base, then by the instant from which they hold.
+type ByBase = BTreeMap<Box<str>, BTreeMap<Instant, Decimal>>;
 
 /// What a rate is beside those that are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,7 +108,7 @@ pub enum RateSeen {
 impl Rates {
     /// Takes a rate: `rate` units of `base` for one of `currency`, from `valid_from` on.
     pub fn add(&mut self, currency: &str, base: &str, valid_from: Instant, rate: Decimal) -> RateSeen {
-        let pair = self.by_pair.entry(currency.into()).or_default().entry(base.into()).or_default();
+        let pair = self.by_currency.entry(currency.into()).or_default().entry(base.into()).or_default();
         match pair.get(&valid_from) {
             None => {
                 pair.insert(valid_from, rate);
@@ -119,7 +122,7 @@ impl Rates {
     /// The newest rate with `valid_from <= at`.
     #[must_use]
     pub fn find(&self, currency: &str, base: &str, at: Instant) -> Option<Decimal> {
-        let pair = self.by_pair.get(currency)?.get(base)?;
+        let pair = self.by_currency.get(currency)?.get(base)?;
         pair.range(..=at).next_back().map(|(_, rate)| *rate)
     }
 }

@@ -15,6 +15,9 @@ mod kit;
 use kit::world::{Between, differences, rules_of};
 use tidemark_domain::defect::{Defect, Defects};
 
+/// Defects that are planted around the rules, or nowhere yet: no table can notice them.
+const NOT_PLANTED_HERE: [Defect; 1] = [Defect::NoTimers];
+
 #[test]
 fn every_planted_defect_is_noticed_by_a_table() {
     let scenarios: Vec<_> = kit::all_scenarios().into_iter().map(|each| (rules_of(&each), each)).collect();
@@ -37,5 +40,6 @@ fn every_planted_defect_is_noticed_by_a_table() {
             None => unnoticed.push(defect.name()),
         }
     }
-    assert!(unnoticed.is_empty(), "noticed by no table: {}", unnoticed.join(", "));
+    let expected = NOT_PLANTED_HERE.map(Defect::name);
+    assert_eq!(unnoticed, expected, "noticed by no table, and those that are not planted here");
 }

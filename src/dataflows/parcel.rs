@@ -136,6 +136,7 @@ impl<'p, 'a> Packer<'p, 'a> {
         Self { parcel, payload, base }
     }
 
+    #[expect(clippy::ptr_arg, reason = "what borrows from the payload is told from what was made anew")]
     fn text(&mut self, text: &Cow<'_, str>) -> Span {
         if let Cow::Borrowed(part) = text {
             let start = (part.as_ptr() as usize).wrapping_sub(self.payload.as_ptr() as usize);

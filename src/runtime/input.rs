@@ -56,14 +56,16 @@ fn fingerprint_file(source: &FileSource, whole: bool, hasher: &mut Xxh3) -> Resu
         .as_bytes(),
     );
     let mut chunk = vec![0; 1 << 20];
-    while whole {
+    if !whole {
+        return Ok(length);
+    }
+    loop {
         let count = file.read(&mut chunk).map_err(failed)?;
         if count == 0 {
-            break;
+            return Ok(length);
         }
         hasher.update(chunk.get(..count).unwrap_or(&[]));
     }
-    Ok(length)
 }
 
 /// Searches all files for rates and rulebooks, `workers` files at a time.

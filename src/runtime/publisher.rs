@@ -151,7 +151,7 @@ impl Publisher {
     }
 
     /// Names the epoch of the next snapshot: one that no worker can have begun.
-    fn ask_for_snapshot(&mut self, last: &mut Instant) {
+    fn ask_for_snapshot(&self, last: &mut Instant) {
         if self.committed.is_none() || last.elapsed() < self.intervals.snapshot || !self.is_caught_up() {
             return;
         }

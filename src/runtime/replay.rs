@@ -330,14 +330,12 @@ impl Run<'_> {
             let Some(start) = starts.get_mut(number as usize % workers.max(1)) else { continue };
             let mut place =
                 Place { partition: number, position: source.position(), clock: crate::epoch::Clock::default(), ended: false };
-            if let Some(known) = from.places.iter().find(|place| place.partition == number) {
+            if let Some(known) = from.places.iter().find(|each| each.partition == number) {
                 source.seek(known.position)?;
                 place = *known;
             }
             start.places.push(place);
-            start
-                .published
-                .extend(published.and_then(|published| published.places.iter().find(|place| place.partition == number)));
+            start.published.extend(published.and_then(|before| before.places.iter().find(|each| each.partition == number)));
             start.sources.push((number, source));
         }
         Ok(starts)
@@ -419,12 +417,13 @@ impl Run<'_> {
             epochs_in_flight: self.options.pace.epochs_in_flight,
             snapshots,
             committed,
-            on_progress: Box::new(move |progress| {
-                watcher.progress(progress.tally.events_in, bytes.bytes.load(Ordering::Relaxed), of)
-            }),
+            on_progress: Box::new(move |now| watcher.progress(now.tally.events_in, bytes.bytes.load(Ordering::Relaxed), of)),
         }
     }
 }
+
+/// What one worker is given.
+type Given = (Start, std::sync::mpsc::SyncSender<crate::dataflows::Report>, SnapshotPort);
 
 /// Runs all workers to their ends.
 fn run_workers(
@@ -436,7 +435,7 @@ fn run_workers(
     reports: std::sync::mpsc::SyncSender<crate::dataflows::Report>,
 ) -> Result<(), Failure> {
     let workers = starts.len();
-    let starts: Mutex<Vec<Option<(Start, std::sync::mpsc::SyncSender<crate::dataflows::Report>, SnapshotPort)>>> =
+    let starts: Mutex<Vec<Option<Given>>> =
         Mutex::new(starts.into_iter().map(|start| Some((start, reports.clone(), snapshots.clone()))).collect());
     drop((reports, snapshots));
     let (job, shared) = (Arc::clone(job), Arc::clone(shared));
@@ -444,8 +443,8 @@ fn run_workers(
     let guards = timely::execute(config, move |timely_worker| {
         let index = timely_worker.index();
         let start = starts.lock().ok().and_then(|mut starts| starts.get_mut(index).and_then(Option::take));
-        if let Some((start, reports, snapshots)) = start {
-            worker::run(timely_worker, start, &job, &shared, pace, &snapshots, reports);
+        if let Some((begin, outlet, port)) = start {
+            worker::run(timely_worker, begin, &job, &shared, pace, &port, outlet);
         }
     })
     .map_err(|error| Failure::Failed(anyhow::anyhow!("cannot start the workers: {error}")))?;

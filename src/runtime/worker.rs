@@ -131,8 +131,7 @@ pub(super) fn run(
     if let Err(failure) = reader.read_all() {
         reader.shared.fail(failure);
     }
-    let Reader { input, .. } = reader;
-    input.close();
+    reader.input.close();
     while !shared.stopped() && worker.has_dataflows() {
         worker.step_or_park(Some(Duration::from_millis(5)));
     }

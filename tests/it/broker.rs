@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) fn shared() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
     static BROKER: OnceLock<Broker> = OnceLock::new();
-    ADDRESS.get_or_init(|| match std::env::var("TIDEMARK_KAFKA") {
+    #[expect(clippy::disallowed_methods, reason = "the broker that the test command has brought up")]
+    let given = || std::env::var("TIDEMARK_KAFKA");
+    ADDRESS.get_or_init(|| match given() {
         Ok(address) if !address.is_empty() => address,
         _ => BROKER.get_or_init(Broker::start).address().to_owned(),
     })

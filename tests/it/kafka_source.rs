@@ -107,7 +107,8 @@ fn every_record_comes_once_with_its_offset_up_to_the_end() {
     let topic = unique("source.whole");
     let expected = fill(shared(), &topic);
     let mut all = sources(shared(), &[&topic]);
-    let found: Vec<_> = all.iter().map(|source| (source.partition().topic.clone(), source.partition().number, source.high_watermark())).collect();
+    let found: Vec<_> =
+        all.iter().map(|source| (source.partition().topic.clone(), source.partition().number, source.high_watermark())).collect();
     assert_eq!(found, [(topic.clone(), 0, Some(3_000)), (topic.clone(), 1, Some(1_010)), (topic, 2, Some(0))]);
     for bytes in [1, 1_000, 100_000, 1 << 24] {
         for (source, rows) in all.iter_mut().zip(&expected) {
@@ -186,8 +187,12 @@ fn topics_come_in_order_and_what_is_not_there_is_named() {
     let (one, two) = (unique("source.b"), unique("source.a"));
     kafka::create_topics(shared(), &[(&one, 2), (&two, 11)]).expect("topics");
     kafka::create_topics(shared(), &[(&one, 2)]).expect("a topic that is there");
-    let found: Vec<_> = sources(shared(), &[&one, &two]).iter().map(|source| (source.partition().topic.clone(), source.partition().number)).collect();
-    let expected: Vec<_> = (0..11).map(|number| (two.clone(), number)).chain((0..2).map(|number| (one.clone(), number))).collect();
+    let found: Vec<_> = sources(shared(), &[&one, &two])
+        .iter()
+        .map(|source| (source.partition().topic.clone(), source.partition().number))
+        .collect();
+    let expected: Vec<_> =
+        (0..11).map(|number| (two.clone(), number)).chain((0..2).map(|number| (one.clone(), number))).collect();
     assert_eq!(found, expected);
     let address = Address { brokers: shared().to_owned(), topics: vec![one, "nowhere.v1".into(), "neither.v1".into()] };
     let Err(Error::Usage(message)) = open(&address, &listen().0) else { panic!("two topics are not there") };
@@ -206,7 +211,10 @@ fn an_offset_that_is_not_there_is_an_error() {
     let mut source = sources(shared(), &[&topic]).remove(0);
     source.seek(Position { offset: 101, byte: 0 }).expect_err("beyond the end");
     let beyond = source.seek(Position { offset: 101, byte: 0 }).expect_err("beyond the end").to_string();
-    assert!(beyond.contains(&format!("topic {topic}, partition 0 at ")) && beyond.contains("offset 101 is not there"), "{beyond}");
+    assert!(
+        beyond.contains(&format!("topic {topic}, partition 0 at ")) && beyond.contains("offset 101 is not there"),
+        "{beyond}"
+    );
     source.seek(Position { offset: 100, byte: 0 }).expect("the end is a position");
     assert!(rest(&mut source, 10).is_empty());
     source.seek(Position::default()).expect("the start");
@@ -217,7 +225,8 @@ fn an_offset_that_is_not_there_is_an_error() {
             Err(error) => break error.to_string(),
         }
     };
-    let expected = format!("topic {topic}, partition 0 at {}: offset 0 is not there; its offsets now begin at 60 and end at 100", shared());
+    let expected =
+        format!("topic {topic}, partition 0 at {}: offset 0 is not there; its offsets now begin at 60 and end at 100", shared());
     assert!(message.contains(&expected) && message.contains("retention"), "{message}");
     let mut anew = sources(shared(), &[&topic]).remove(0);
     assert_eq!((anew.log_start(), anew.position().offset), (60, 60));
@@ -272,7 +281,8 @@ fn it_waits_for_a_broker_that_is_away_and_says_so() {
         }
         take(&mut batch, &mut rows);
         let message = told.lock().expect("a lock").remove(0);
-        let expected = format!("waiting for Kafka at {} since 10 s (topic bets.v1, partition 0, offset {})", broker.address(), rows.len());
+        let expected =
+            format!("waiting for Kafka at {} since 10 s (topic bets.v1, partition 0, offset {})", broker.address(), rows.len());
         assert!(message.starts_with(&expected), "{message}");
         assert!(rows.len() < 20_000, "the prefetch is bounded, and {} records came", rows.len());
         broker.again();

@@ -1,5 +1,16 @@
 //! The integration tests: one binary, a module for each part.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may be short")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::shadow_unrelated,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    clippy::let_underscore_must_use,
+    missing_docs,
+    reason = "tests may be short"
+)]
 
 /// The law a second time, slowly, and random histories to compare with.
 mod auditor;
@@ -21,6 +32,8 @@ mod defects;
 mod fuzzed;
 /// Kafka gives the same facts as files.
 mod kafka_replay;
+/// Kafka as a source, on a real broker.
+mod kafka_source;
 /// A run killed with -9 and resumed ends like one never killed.
 mod killed;
 /// The pipeline agrees with the auditor.

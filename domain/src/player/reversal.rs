@@ -109,8 +109,8 @@ impl Player {
     ) -> bool {
         let mut taken = decide_part(bet, amount);
         if scene.rules.defects.has(Defect::TodaysRate) {
-            let base = &scene.rules.at(cause.as_of).brand(self.brand()).base_currency;
-            let today = scene.rules.rates().find("SEK", base, cause.as_of);
+            let currency = &scene.rules.at(cause.as_of).brand(self.brand()).base_currency;
+            let today = scene.rules.rates().find("SEK", currency, cause.as_of);
             if let Some(base) = today
                 .filter(|_| bet.terms.rate != Decimal::ONE)
                 .and_then(|rate| super::memory::Terms { rate, ..bet.terms }.base(bet.left))
@@ -316,7 +316,7 @@ fn decide_part(bet: &Bet, amount: Option<Decimal>) -> Taken {
         let scale = asked.scale().max(bet.stake.scale());
         let lifted = |value: Decimal| value.mantissa().checked_mul(10_i128.checked_pow(u32::from(scale - value.scale()))?);
         let fraction = lifted(asked).zip(lifted(bet.stake));
-        fraction.and_then(|(asked, stake)| round6(&[whole.0, asked], 6, stake)).unwrap_or(left)
+        fraction.and_then(|(part, of)| round6(&[whole.0, part], 6, of)).unwrap_or(left)
     };
     let (base, points) = (part(bet.base, bet.base_left), part(bet.points, bet.points_left));
     let rest = Bet {

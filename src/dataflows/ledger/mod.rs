@@ -188,7 +188,7 @@ impl Ledger {
     fn advance(&mut self, last: bool) {
         let least = self.least.iter().copied().min().unwrap_or(i64::MIN);
         let until = self.job.until.unwrap_or(i64::MAX);
-        let end = self.lasts.iter().flatten().filter_map(|last| last.greatest).max();
+        let end = self.lasts.iter().flatten().filter_map(|ended| ended.greatest).max();
         let reached = if last { self.job.until.or(end).unwrap_or(i64::MIN) } else { least.min(until) };
         // Nothing that is yet to come can apply before `least`: what is before it can be applied now.
         let limit = if last { i64::MAX } else { least };
@@ -264,8 +264,8 @@ impl Ledger {
                 // What is set aside creates no player (rule 8).
                 if outcome == Outcome::Applied {
                     let wake = player.wake();
-                    let slot = self.players.insert(packed.key, packed.group, player);
-                    self.schedule(slot, wake);
+                    let new = self.players.insert(packed.key, packed.group, player);
+                    self.schedule(new, wake);
                 }
                 outcome
             }

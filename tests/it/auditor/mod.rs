@@ -46,7 +46,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use coverage::Coverage;
 pub(crate) use expected::{DeadLetter, Expected};
 pub(crate) use history::{History, Partition};
 pub(crate) use rulebook::Rulebook;

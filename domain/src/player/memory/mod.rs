@@ -230,10 +230,7 @@ impl Memory {
             EMPTIED => None,
             WRITTEN_OUT => self.rare.as_ref()?.written.iter().find(|(of, _)| *of == number).map(|(_, bet)| *bet),
             SPIN => Some(Bet::spin(entry.stake())),
-            terms => {
-                let terms = self.terms.get(usize::from(terms))?.terms();
-                Bet::new(entry.stake(), terms)
-            }
+            kind => Bet::new(entry.stake(), self.terms.get(usize::from(kind))?.terms()),
         }
     }
 

@@ -58,9 +58,9 @@ impl Memory {
             memory.entries.drain(..gone);
             memory.entries.truncate(known);
         }
-        let terms = reader.count()?;
-        memory.terms.reserve_exact(terms);
-        for _ in 0..terms {
+        let kinds = reader.count()?;
+        memory.terms.reserve_exact(kinds);
+        for _ in 0..kinds {
             memory.terms.push(ShortTerms::restore(reader)?);
         }
         for _ in 0..reader.count()? {
