@@ -60,13 +60,13 @@ fn a_run_that_is_killed_at_random_moments_ends_like_one_never_killed() {
     let began = Instant::now();
     let (out, state) = (folder.path().join("out"), folder.path().join("state"));
     succeed(&mut run(&events, &out, &state, 2));
-    let span = began.elapsed().as_millis() as u64 * 2 / 3;
+    let span = began.elapsed().as_millis() as u64 / 3;
     assert_eq!(written(&out), wanted, "with state and never killed");
     println!("kills come within {span} ms of a start");
     let (mut kills, mut seed) = (0, 0);
     while kills < KILLS {
         seed += 1;
-        assert!(seed <= 12, "only {kills} of {KILLS} kills came before the end of the runs: make the input larger");
+        assert!(seed <= 60, "only {kills} of {KILLS} kills came before the end of the runs: make the input larger");
         let mut chance = Chance::new("kills", seed);
         let (out, state) = (folder.path().join(format!("out{seed}")), folder.path().join(format!("state{seed}")));
         let began = Instant::now();

@@ -247,11 +247,7 @@ impl Player {
             return None;
         }
         let keys = [event.identity.event, event.identity.own[0], event.identity.own[1]];
-        let memory = match event.event_type.row().history {
-            History::Play | History::Open => Some(&self.memory),
-            History::Payments => self.rare.as_ref().map(|rare| &rare.payments),
-        };
-        match memory.map_or(Known::New, |memory| memory.known(&keys, event.identity.body, now.oldest)) {
+        match self.known(&keys, event.identity.body, now) {
             Known::New => None,
             Known::Same => Some(Outcome::Duplicate),
             Known::Other => Some(Outcome::Dead(Dead {
@@ -259,6 +255,19 @@ impl Player {
                 field: conflicting_field(event),
                 error: "the same identity was there before with another body",
             })),
+        }
+    }
+
+    /// What is known of an event's identities: (`source`, `event_id`) is one for all its types, so both
+    /// memories are asked, each as far back as it reaches.
+    fn known(&self, keys: &[Key], body: u64, now: &Now<'_>) -> Known {
+        let clock = &now.programme.clock;
+        let known = self.memory.known(keys, body, self.today.plus(-clock.history_days - 1));
+        let Some(rare) = self.rare.as_ref().filter(|rare| rare.payments.len() > 0) else { return known };
+        match (known, rare.payments.known(keys, body, self.today.plus(-clock.payment_history_days - 1))) {
+            (Known::New, other) => other,
+            (_, Known::Other) => Known::Other,
+            (first, _) => first,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Promotions: points multipliers that hold for a time.
 
+use num_bigint::BigInt;
+
 use crate::money::Decimal;
 use crate::programme::Factor;
 use crate::time::Instant;
@@ -61,7 +63,10 @@ impl Promotions {
         for promotion in self.list.iter().filter(|each| each.holds(at, brand, game_type)) {
             let next = promotion.multiplier.decimal();
             combined = match self.stacking {
-                Stacking::Multiply => combined.times(next)?,
+                Stacking::Multiply => match combined.times(next) {
+                    Some(product) => product,
+                    None => return self.wide_product(at, brand, game_type),
+                },
                 Stacking::Max if any => combined.max(next),
                 Stacking::Max => next,
             };
@@ -69,5 +74,18 @@ impl Promotions {
         }
         // The cap bounds a combination; without a promotion there is none.
         Some(if any { combined.min(self.cap.decimal()) } else { combined })
+    }
+
+    /// The product where 128 bits are not enough on the way: what the cap holds down, or nothing.
+    fn wide_product(&self, at: Instant, brand: &str, game_type: Option<&str>) -> Option<Decimal> {
+        let (mut product, mut scale) = (BigInt::from(1), 0_u32);
+        for promotion in self.list.iter().filter(|each| each.holds(at, brand, game_type)) {
+            let next = promotion.multiplier.decimal();
+            product *= BigInt::from(next.mantissa());
+            scale = scale.checked_add(u32::from(next.scale()))?;
+        }
+        let cap = self.cap.decimal();
+        let capped = BigInt::from(cap.mantissa()) * BigInt::from(10).pow(scale);
+        (product * BigInt::from(10).pow(u32::from(cap.scale())) >= capped).then_some(cap)
     }
 }
