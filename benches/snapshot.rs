@@ -267,7 +267,7 @@ impl Watcher for Resumer {
 
     fn progress(&self, _records: u64, _bytes: u64, _of: Option<u64>) {
         let first = u64::try_from(self.start.elapsed().as_millis()).expect("it is short");
-        let _ = self.first.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
+        let _taken = self.first.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

@@ -163,7 +163,9 @@ impl Contest {
                 let figures = measure::run_alone(&kind.arguments);
                 println!("round {round}, load {load}: {}: {:.0} records/s, {:.2} cpu s", kind.name, figures.rate(), figures.cpu);
                 kind.taken.push(figures);
-                self.out.exists().then(|| std::fs::remove_dir_all(&self.out));
+                if self.out.exists() {
+                    std::fs::remove_dir_all(&self.out).expect("the results can be removed");
+                }
                 if let Some(at) = kind.arguments.iter().position(|each| each == "--state") {
                     std::fs::remove_dir_all(&kind.arguments[at + 1]).expect("the state can be removed");
                 }

@@ -52,7 +52,7 @@ impl Memory {
         if known > 0 {
             let gone = offset(first, before.first);
             memory.entries = before.entries;
-            if gone + known > memory.entries.len() {
+            if gone.checked_add(known).is_none_or(|end| end > memory.entries.len()) {
                 return Err(RecordError::MissingBase);
             }
             memory.entries.drain(..gone);
