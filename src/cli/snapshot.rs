@@ -1,19 +1,15 @@
 //! `snapshot inspect`: what a state folder holds, and whether it can be used.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use serde::Serialize;
-use tidemark_domain::player::Player;
 use tidemark_domain::time::Instant;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::print;
-use crate::dataflows::ledger::read_players;
 use crate::epoch::Epoch;
-use crate::runtime::state::{JobFile, Manifest, State};
+use crate::runtime::state::{Groups, JobFile, Manifest, State, load_groups};
 use crate::runtime::store::Store;
 use crate::runtime::{Failure, LOGIC_VERSION};
 
@@ -46,9 +42,6 @@ struct Row {
     /// Why it cannot be used.
     damage: Option<String>,
 }
-
-/// Players by key group.
-type Groups = BTreeMap<u8, BTreeMap<String, Player>>;
 
 /// Runs it.
 ///
@@ -120,22 +113,7 @@ fn missing(manifest: &Manifest, before: &[Row], chain: Option<Epoch>) -> Option<
 /// Reads every group over what came before, looks at every checksum, and counts the records.
 fn load(store: &Store, manifest: &Manifest, groups: &mut Groups) -> Result<u64> {
     let mut records = 0;
-    let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for place in &manifest.groups {
-        if !objects.contains_key(place.object.as_str()) {
-            let bytes = store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
-            objects.insert(&place.object, bytes);
-        }
-        let object = objects.get(place.object.as_str()).map_or(&[][..], Vec::as_slice);
-        let (start, length) = (usize::try_from(place.start)?, usize::try_from(place.length)?);
-        let Some(bytes) = object.get(start..start.saturating_add(length)) else { bail!("{} is too short", place.object) };
-        if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
-            bail!("{} is damaged: group {} has another checksum", place.object, place.group);
-        }
-        read_players(bytes, groups.entry(place.group).or_default())
-            .with_context(|| format!("{}, group {}", place.object, place.group))?;
-        records += count_records(bytes);
-    }
+    load_groups(store, manifest, groups, |bytes| records += count_records(bytes))?;
     Ok(records)
 }
 

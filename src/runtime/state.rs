@@ -144,6 +144,34 @@ fn read_manifest(bytes: &[u8]) -> Option<Manifest> {
     (checksum == format!("{:016x}", xxh3_64(body.as_bytes()))).then(|| serde_json::from_str(body).ok())?
 }
 
+/// Players of every group, by key.
+pub(crate) type Groups = BTreeMap<u8, BTreeMap<String, Player>>;
+
+/// Reads every group of a snapshot over what came before it, each where it has its checksum; `each` sees
+/// the bytes of every group.
+///
+/// # Errors
+/// Where an object is missing or damaged.
+pub(crate) fn load_groups(store: &Store, manifest: &Manifest, groups: &mut Groups, mut each: impl FnMut(&[u8])) -> Result<()> {
+    let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    for place in &manifest.groups {
+        if !objects.contains_key(place.object.as_str()) {
+            let bytes = store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
+            objects.insert(&place.object, bytes);
+        }
+        let object = objects.get(place.object.as_str()).map_or(&[][..], Vec::as_slice);
+        let (start, length) = (usize::try_from(place.start)?, usize::try_from(place.length)?);
+        let Some(bytes) = object.get(start..start.saturating_add(length)) else { bail!("{} is too short", place.object) };
+        if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
+            bail!("{} is damaged: group {} has another checksum", place.object, place.group);
+        }
+        read_players(bytes, groups.entry(place.group).or_default())
+            .with_context(|| format!("{}, group {}", place.object, place.group))?;
+        each(bytes);
+    }
+    Ok(())
+}
+
 impl State {
     /// Opens a state folder for a run. Gives what differs, in words, where it belongs to another run.
     ///
@@ -229,13 +257,13 @@ impl State {
     }
 
     fn load(&self, manifest: &Manifest, all: &[Manifest], spread: Spread) -> Result<Vec<Restored>> {
-        let mut by_group: BTreeMap<u8, BTreeMap<String, Player>> = BTreeMap::new();
+        let mut by_group = Groups::new();
         for epoch in manifest.needs.iter().chain([&manifest.epoch]) {
             let part = all
                 .iter()
                 .find(|each| each.epoch == *epoch)
                 .with_context(|| format!("snapshot {epoch}, which it needs, is missing"))?;
-            self.load_groups(part, &mut by_group)?;
+            load_groups(&self.store, part, &mut by_group, |_| {})?;
         }
         let mut restored: Vec<Restored> = (0..spread.workers).map(|_| Restored::default()).collect();
         for (group, players) in by_group {
@@ -253,25 +281,6 @@ impl State {
             worker.rulebook = RulebookChain { seq: chain.0, hash: chain.1 };
         }
         Ok(restored)
-    }
-
-    fn load_groups(&self, manifest: &Manifest, by_group: &mut BTreeMap<u8, BTreeMap<String, Player>>) -> Result<()> {
-        let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-        for place in &manifest.groups {
-            if !objects.contains_key(place.object.as_str()) {
-                let bytes = self.store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
-                objects.insert(&place.object, bytes);
-            }
-            let object = objects.get(place.object.as_str()).map_or(&[][..], Vec::as_slice);
-            let (start, length) = (usize::try_from(place.start)?, usize::try_from(place.length)?);
-            let Some(bytes) = object.get(start..start.saturating_add(length)) else { bail!("{} is too short", place.object) };
-            if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
-                bail!("{} is damaged: group {} has another checksum", place.object, place.group);
-            }
-            read_players(bytes, by_group.entry(place.group).or_default())
-                .with_context(|| format!("{}, group {}", place.object, place.group))?;
-        }
-        Ok(())
     }
 
     /// Writes snapshots as their parts come in, until nobody is left to send any.
