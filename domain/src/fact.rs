@@ -31,19 +31,31 @@ impl FactId {
 
     /// Appends the usual form with hyphens.
     pub fn write(self, out: &mut Vec<u8>) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'-'; 36];
-        let mut slots = text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
-        for byte in self.0.to_be_bytes() {
-            for nibble in [byte >> 4, byte & 0xf] {
-                if let (Some((_, slot)), Some(digit)) = (slots.next(), HEX.get(usize::from(nibble))) {
-                    *slot = *digit;
-                }
+        let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+        for (at, byte) in places.into_iter().zip(self.0.to_be_bytes()) {
+            if let (Some(slot), Some(pair)) = (text.get_mut(at..at + 2), HEX_PAIRS.get(usize::from(byte))) {
+                slot.copy_from_slice(pair);
             }
         }
         out.extend_from_slice(&text);
     }
 }
+
+/// The two hexadecimal digits of every byte.
+const HEX_PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut at = 0;
+    while at < 256 {
+        #[expect(clippy::indexing_slicing, reason = "a constant: checked by the compiler")]
+        {
+            table[at] = [DIGITS[at >> 4], DIGITS[at & 15]];
+        }
+        at += 1;
+    }
+    table
+};
 
 impl fmt::Display for FactId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,6 +48,14 @@ impl Decimal {
     /// A decimal from its digits and the number of them behind the point, reduced.
     #[must_use]
     pub fn new(mut mantissa: i128, mut scale: u8) -> Self {
+        // Most numbers are small, and divisions of small numbers are much cheaper.
+        if let Ok(mut small) = i64::try_from(mantissa) {
+            while scale > 0 && small.rem_euclid(10) == 0 {
+                small = small.div_euclid(10);
+                scale -= 1;
+            }
+            return Self { mantissa: i128::from(small), scale };
+        }
         while scale > 0 && mantissa.rem_euclid(10) == 0 {
             mantissa = mantissa.div_euclid(10);
             scale -= 1;
@@ -268,10 +276,38 @@ impl fmt::Display for Micros {
 /// `None` where the rounded result does not fit into 128 bits. `divisor` must be positive.
 #[must_use]
 pub fn round6(factors: &[i128], scale: u32, divisor: i128) -> Option<Micros> {
+    if let Some(small) = small(factors, scale, divisor) {
+        return Some(small);
+    }
     narrow(factors, scale, divisor).map_or_else(
         || wide(factors, scale, divisor),
         |(numerator, denominator)| Some(Micros(div_half_even(numerator, denominator))),
     )
+}
+
+/// The same where 64 bits hold everything, as they nearly always do.
+fn small(factors: &[i128], scale: u32, divisor: i128) -> Option<Micros> {
+    let mut numerator = 1_u64;
+    for factor in factors {
+        numerator = numerator.checked_mul(u64::try_from(*factor).ok()?)?;
+    }
+    let power = |exponent: u32| pow10(exponent).and_then(|power| u64::try_from(power).ok());
+    let mut denominator = u64::try_from(divisor).ok()?;
+    if scale <= 6 {
+        numerator = numerator.checked_mul(power(6 - scale)?)?;
+        if denominator == 1 {
+            return Some(Micros(i128::from(numerator)));
+        }
+    } else {
+        denominator = denominator.checked_mul(power(scale - 6)?)?;
+    }
+    let (quotient, remainder) = (numerator.checked_div(denominator)?, numerator.checked_rem(denominator)?);
+    let up = match remainder.cmp(&(denominator - remainder)) {
+        Ordering::Less => 0,
+        Ordering::Greater => 1,
+        Ordering::Equal => quotient & 1,
+    };
+    Some(Micros(i128::from(quotient) + i128::from(up)))
 }
 
 /// Numerator and denominator of the result in millionths, where 128 bits hold both.
@@ -344,15 +380,64 @@ fn div_half_even(dividend: i128, divisor: i128) -> i128 {
 
 /// Appends `mantissa` x 10^-`scale` in plain form, without trailing zeros behind the point.
 fn write_plain(out: &mut Vec<u8>, mantissa: i128, scale: u8) {
-    let mut digits = itoa::Buffer::new();
     if mantissa < 0 {
         out.push(b'-');
     }
-    let magnitude = mantissa.unsigned_abs();
-    let text = match u64::try_from(magnitude) {
-        Ok(small) => digits.format(small).as_bytes(),
-        Err(_) => digits.format(magnitude).as_bytes(),
+    match u64::try_from(mantissa.unsigned_abs()) {
+        Ok(small) if scale == 6 => write_parts(out, small.div_euclid(1_000_000), small.rem_euclid(1_000_000), 6),
+        Ok(small) if scale <= 18 => {
+            let unit = POW10.get(usize::from(scale)).and_then(|power| u64::try_from(*power).ok()).unwrap_or(u64::MAX);
+            write_parts(out, small.div_euclid(unit), small.rem_euclid(unit), scale);
+        }
+        _ => write_long(out, mantissa.unsigned_abs(), scale),
+    }
+}
+
+/// Appends what stands before the point, and `fraction` x 10^-`scale` behind it; `scale` is at most 18.
+fn write_parts(out: &mut Vec<u8>, mut whole: u64, mut fraction: u64, mut scale: u8) {
+    // Written from the end: 20 digits, a point, 18 digits.
+    let mut text = [b'0'; 40];
+    let mut at = text.len();
+    let mut put = |place: usize, digit: u64| {
+        if let Some(slot) = text.get_mut(place) {
+            *slot = b'0' + u8::try_from(digit).unwrap_or(0);
+        }
     };
+    if fraction != 0 {
+        if scale >= 4 && fraction.rem_euclid(10_000) == 0 {
+            fraction = fraction.div_euclid(10_000);
+            scale -= 4;
+        }
+        while fraction.rem_euclid(10) == 0 {
+            fraction = fraction.div_euclid(10);
+            scale -= 1;
+        }
+        for _ in 0..scale {
+            at -= 1;
+            put(at, fraction.rem_euclid(10));
+            fraction = fraction.div_euclid(10);
+        }
+        at -= 1;
+    }
+    let point = at;
+    loop {
+        at -= 1;
+        put(at, whole.rem_euclid(10));
+        whole = whole.div_euclid(10);
+        if whole == 0 {
+            break;
+        }
+    }
+    if let Some(slot) = text.get_mut(point) {
+        *slot = b'.';
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or(&text));
+}
+
+/// The same for numbers of any size.
+fn write_long(out: &mut Vec<u8>, magnitude: u128, scale: u8) {
+    let mut digits = itoa::Buffer::new();
+    let text = digits.format(magnitude).as_bytes();
     let point = usize::from(scale);
     let (whole, fraction) = match text.len().checked_sub(point) {
         Some(at) if at > 0 => text.split_at_checked(at).unwrap_or((text, &[])),
@@ -428,6 +513,14 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn the_short_and_the_long_form_agree(digits in proptest::prelude::any::<u64>(), shift in 0_u32..64, scale in 0_u8..19) {
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            write_plain(&mut short, i128::from(digits >> shift), scale);
+            write_long(&mut long, u128::from(digits >> shift), scale);
+            proptest::prop_assert_eq!(short, long);
+        }
+
         #[test]
         fn the_fast_and_the_wide_path_agree(a in -10_i128.pow(12)..10_i128.pow(12), b in 0_i128..10_i128.pow(9), scale in 0_u32..24, by in 1_i128..10_i128.pow(9)) {
             proptest::prop_assert_eq!(round6(&[a, b], scale, by), wide(&[a, b], scale, by));

@@ -11,6 +11,12 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
+/// Days of 400 years.
+const ERA_DAYS: u64 = 146_097;
+/// Eras of 400 years that are added before calculating with days, so that every `i32` is positive.
+const ERAS: i64 = 15_000;
+/// Days from the beginning of that first era to 1970-01-01.
+const EPOCH_DAYS: i64 = 719_468 + ERAS * 146_097;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z, between the years 0000 and 9999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -29,23 +35,34 @@ impl Instant {
     /// Reads any RFC 3339 instant, with whatever offset, cut to milliseconds (rule 0).
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (date, rest) = text.split_at_checked(10)?;
-        let (year, month, day) = (number(date, 0, 4)?, number(date, 5, 2)?, number(date, 8, 2)?);
-        if date.get(4) != Some(&b'-') || date.get(7) != Some(&b'-') || !matches!(rest.first(), Some(b'T' | b't' | b' ')) {
+        let (head, rest) = text.split_first_chunk::<19>()?;
+        let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', n0, n1, b':', s0, s1] = head else {
+            return None;
+        };
+        let (century, year) = (pair(*y0, *y1)?, pair(*y2, *y3)?);
+        let (month, day) = (pair(*m0, *m1)?, pair(*d0, *d1)?);
+        let (hour, minute, second) = (pair(*h0, *h1)?, pair(*n0, *n1)?, pair(*s0, *s1)?);
+        let year = i64::from(century * 100 + year);
+        if hour > 23 || minute > 59 || second > 60 || !(1..=12).contains(&month) {
             return None;
         }
-        let (hour, minute, second) = (number(rest, 1, 2)?, number(rest, 4, 2)?, number(rest, 7, 2)?);
-        if rest.get(3) != Some(&b':') || rest.get(6) != Some(&b':') || hour > 23 || minute > 59 || second > 60 {
+        let (month, day) = (i64::from(month), i64::from(day));
+        if day < 1 || day > 28 && day > days_in_month(year, month) {
             return None;
         }
-        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
-            return None;
-        }
-        let (millis, zone) = fraction(rest.get(9..)?)?;
-        let offset = offset_minutes(zone)?;
+        let (millis, offset) = match rest {
+            [b'Z'] => (0, 0),
+            [b'.', f0 @ b'0'..=b'9', f1 @ b'0'..=b'9', f2 @ b'0'..=b'9', b'Z'] => {
+                (i64::from(f0 - b'0') * 100 + i64::from(f1 - b'0') * 10 + i64::from(f2 - b'0'), 0)
+            }
+            _ => {
+                let (millis, zone) = fraction(rest)?;
+                (millis, offset_minutes(zone)?)
+            }
+        };
         let days = i64::from(Day::from_civil(year, month, day).0);
         // A leap second counts as the second before it.
-        let seconds = hour * 3_600 + minute * 60 + second.min(59) - offset * 60;
+        let seconds = i64::from(hour * 3_600 + minute * 60 + second.min(59)) - offset * 60;
         let instant = Self(days * DAY_MS + seconds * 1_000 + millis);
         (instant >= Self::FIRST && instant <= Self::LAST).then_some(instant)
     }
@@ -59,20 +76,17 @@ impl Instant {
     /// Appends the form `2026-03-01T10:00:00.123Z`.
     pub fn write(self, out: &mut Vec<u8>) {
         let clamped = self.0.clamp(Self::FIRST.0, Self::LAST.0);
-        let (day, millis) = (clamped.div_euclid(DAY_MS), clamped.rem_euclid(DAY_MS));
-        Day(i32::try_from(day).unwrap_or(i32::MAX)).write(out);
-        let seconds = millis.div_euclid(1_000);
-        for (before, value) in
-            [(b'T', seconds.div_euclid(3_600)), (b':', seconds.div_euclid(60).rem_euclid(60)), (b':', seconds.rem_euclid(60))]
-        {
-            out.push(before);
-            push_two(out, value);
-        }
-        let fraction = millis.rem_euclid(1_000);
-        out.push(b'.');
-        out.push(ascii(fraction.div_euclid(100)));
-        push_two(out, fraction.rem_euclid(100));
-        out.push(b'Z');
+        let (day, millis) = (clamped.div_euclid(DAY_MS), u32::try_from(clamped.rem_euclid(DAY_MS)).unwrap_or(0));
+        let [y0, y1, y2, y3, b0, m0, m1, b1, d0, d1] = Day(i32::try_from(day).unwrap_or(i32::MAX)).text();
+        let (seconds, fraction) = (millis.div_euclid(1_000), millis.rem_euclid(1_000));
+        let [h0, h1] = two(seconds.div_euclid(3_600));
+        let [n0, n1] = two(seconds.div_euclid(60).rem_euclid(60));
+        let [s0, s1] = two(seconds.rem_euclid(60));
+        let [_, f0] = two(fraction.div_euclid(100));
+        let [f1, f2] = two(fraction.rem_euclid(100));
+        out.extend_from_slice(&[
+            y0, y1, y2, y3, b0, m0, m1, b1, d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1, f2, b'Z',
+        ]);
     }
 }
 
@@ -84,13 +98,16 @@ impl fmt::Display for Instant {
     }
 }
 
-fn ascii(digit: i64) -> u8 {
-    b'0' + u8::try_from(digit.rem_euclid(10)).unwrap_or(0)
+/// The number of two ASCII digits.
+fn pair(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
 }
 
-fn push_two(out: &mut Vec<u8>, value: i64) {
-    out.push(ascii(value.div_euclid(10)));
-    out.push(ascii(value));
+/// Two ASCII digits of a number below 100.
+fn two(value: u32) -> [u8; 2] {
+    let small = u8::try_from(value).unwrap_or(0);
+    [b'0' + small.div_euclid(10).rem_euclid(10), b'0' + small.rem_euclid(10)]
 }
 
 /// The number in `count` ASCII digits from `from`.
@@ -168,27 +185,31 @@ impl Day {
     /// The day of a date in the proleptic Gregorian calendar.
     #[must_use]
     pub fn from_civil(year: i64, month: i64, day: i64) -> Self {
-        // Years from March, so that the leap day is the last: Howard Hinnant, "days_from_civil".
+        // Years from March, so that the leap day is the last: Howard Hinnant, "days_from_civil". Counted from
+        // an era so early that nothing is negative: divisions of unsigned numbers are cheaper.
         let year = if month <= 2 { year - 1 } else { year };
-        let era = year.div_euclid(400);
-        let of_era = year.rem_euclid(400);
-        let of_year = (153 * ((month + 9).rem_euclid(12)) + 2).div_euclid(5) + day - 1;
+        let years = u64::try_from(year.saturating_add(ERAS * 400)).unwrap_or(0);
+        let of_era = years.rem_euclid(400);
+        let from_march = u64::try_from(if month > 2 { month - 3 } else { month + 9 }).unwrap_or(0);
+        let of_year = (153 * from_march + 2).div_euclid(5) + u64::try_from(day).unwrap_or(1) - 1;
         let days = of_era * 365 + of_era.div_euclid(4) - of_era.div_euclid(100) + of_year;
-        Self(i32::try_from(era * 146_097 + days - 719_468).unwrap_or(i32::MAX))
+        let total = i64::try_from(years.div_euclid(400) * ERA_DAYS + days).unwrap_or(i64::MAX);
+        Self(i32::try_from(total - EPOCH_DAYS).unwrap_or(i32::MAX))
     }
 
     /// Year, month and day of the month.
     #[must_use]
     pub fn civil(self) -> (i64, i64, i64) {
-        let shifted = i64::from(self.0) + 719_468;
-        let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let shifted = u64::try_from(i64::from(self.0) + EPOCH_DAYS).unwrap_or(0);
+        let (era, of_era) = (shifted.div_euclid(ERA_DAYS), shifted.rem_euclid(ERA_DAYS));
         let year_of_era =
             (of_era - of_era.div_euclid(1_460) + of_era.div_euclid(36_524) - of_era.div_euclid(146_096)).div_euclid(365);
         let of_year = of_era - (365 * year_of_era + year_of_era.div_euclid(4) - year_of_era.div_euclid(100));
         let shifted_month = (5 * of_year + 2).div_euclid(153);
         let day = of_year - (153 * shifted_month + 2).div_euclid(5) + 1;
         let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        (signed(year_of_era + era * 400) - ERAS * 400 + i64::from(month <= 2), signed(month), signed(day))
     }
 
     /// The same date so many months later; where that month is shorter, its last day (rule 11).
@@ -202,13 +223,17 @@ impl Day {
 
     /// Appends the form `2026-03-01`.
     pub fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.text());
+    }
+
+    /// The form `2026-03-01`, for years of four digits.
+    fn text(self) -> [u8; 10] {
         let (year, month, day) = self.civil();
-        push_two(out, year.div_euclid(100));
-        push_two(out, year.rem_euclid(100));
-        out.push(b'-');
-        push_two(out, month);
-        out.push(b'-');
-        push_two(out, day);
+        let small = |value: i64| u32::try_from(value).unwrap_or(0);
+        let [y0, y1] = two(small(year).div_euclid(100).rem_euclid(100));
+        let [y2, y3] = two(small(year).rem_euclid(100));
+        let ([m0, m1], [d0, d1]) = (two(small(month)), two(small(day)));
+        [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1]
     }
 }
 

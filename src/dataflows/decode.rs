@@ -12,7 +12,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::parcel::{Last, Parcel, Settled, SourceReport};
 use super::{Arrival, Clocks, Job};
-use crate::buffers;
 use crate::container::VecBuilder;
 use crate::epoch::{Clock, Epoch, Spread};
 use crate::sinks::letter::{Letter, Payload};
@@ -57,14 +56,7 @@ impl Decoder {
     /// Turns what was read for an epoch into one parcel for each worker.
     fn take(&mut self, arrival: Arrival) -> Vec<Parcel> {
         let workers = self.job.spread.workers;
-        let mut parcels: Vec<Parcel> = (0..workers)
-            .map(|to| Parcel {
-                from: self.worker,
-                to,
-                text: String::from_utf8(buffers::take()).unwrap_or_default(),
-                ..Parcel::default()
-            })
-            .collect();
+        let mut parcels: Vec<Parcel> = (0..workers).map(|to| Parcel::fresh(self.worker, to)).collect();
         self.report = SourceReport::default();
         let mut places = arrival.places;
         let known = Clocks::clone(&self.clocks);
@@ -78,7 +70,7 @@ impl Decoder {
             if let Some(clock) = clock {
                 self.decode_batch(partition, &batch, clock, &mut parcels);
             }
-            buffers::give(batch.bytes);
+            batch.recycle();
         }
         let least =
             places.iter().filter(|place| !place.ended).map(|place| place.clock.least(self.job.clock)).min().unwrap_or(i64::MAX);

@@ -10,6 +10,7 @@ use tidemark_domain::identity::Key;
 use tidemark_domain::money::Decimal;
 use tidemark_domain::time::Instant;
 
+use crate::buffers::Pool;
 use crate::epoch::Place;
 use crate::sinks::letter::Letter;
 use crate::sources::decode::{By, Decoded, Detail};
@@ -238,7 +239,24 @@ pub(crate) struct Settled {
     pub(crate) group: u32,
 }
 
+/// Parcels that are free.
+static FREE: Pool<Parcel> = Pool::new();
+
 impl Parcel {
+    /// An empty parcel, with memory if there is one free.
+    pub(crate) fn fresh(from: u32, to: u32) -> Self {
+        Self { from, to, ..FREE.take() }
+    }
+
+    /// Gives its memory back.
+    pub(crate) fn recycle(mut self) {
+        self.records.clear();
+        self.text.clear();
+        self.amounts.clear();
+        let bytes = self.text.capacity() + self.records.capacity() * size_of::<Packed>();
+        FREE.give(Self { records: self.records, text: self.text, amounts: self.amounts, ..Self::default() }, bytes);
+    }
+
     /// Appends a decoded record.
     pub(crate) fn push(&mut self, decoded: &Decoded<'_>, payload: &str, settled: Settled) {
         let amounts = self.amounts.len() as u32;
@@ -296,11 +314,6 @@ impl Parcel {
 
     fn amount(&self, at: u32) -> Decimal {
         self.amounts.get(at as usize).map_or(Decimal::ZERO, |(mantissa, scale)| Decimal::new(*mantissa, *scale))
-    }
-
-    /// The brand and the player of a record.
-    pub(crate) fn whose(&self, packed: &Packed) -> (&str, Option<&str>) {
-        (packed.brand.of(&self.text), packed.player.maybe(&self.text))
     }
 
     /// The event that a record is.

@@ -11,7 +11,6 @@ use timely::dataflow::InputHandle;
 use timely::worker::Worker;
 
 use super::Failure;
-use crate::buffers;
 use crate::container::VecBuilder;
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{self, Arrival, Job, Report};
@@ -275,7 +274,7 @@ impl Reader<'_> {
         for (_, at) in &order {
             let Some((partition, source)) = self.sources.get_mut(*at) else { continue };
             let limit = limit_of(*partition);
-            let mut batch = Batch { bytes: buffers::take(), records: Vec::with_capacity(share / 200 + 16) };
+            let mut batch = Batch::fresh();
             let more = source.read(&mut batch, share, limit.map(|limit| limit.position.offset))?;
             self.shared.bytes.fetch_add(batch.bytes.len() as u64, Ordering::Relaxed);
             if !more && limits.is_none() {

@@ -30,12 +30,30 @@ pub const fn topic_of(kind: &FactKind<'_>) -> Topic {
 #[inline]
 pub fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    if is_plain(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
     } else {
         push_escaped(out, text);
     }
     out.push(b'"');
+}
+
+/// Whether nothing in it needs an escape; eight bytes at a time.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let plain = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        let zero = |value: u64| value.wrapping_sub(ONES) & !value;
+        // A byte's high bit is set in one of the terms where it is below 0x20, a quote or a backslash.
+        let stop = (word.wrapping_sub(ONES * 0x20) & !word) | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c));
+        stop & (ONES << 7) == 0
+    };
+    match bytes.last_chunk::<8>() {
+        // The last eight overlap those before them, so that nothing is left over.
+        Some(last) => bytes.as_chunks::<8>().0.iter().all(plain) && plain(last),
+        None => bytes.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\'),
+    }
 }
 
 #[cold]

@@ -110,6 +110,13 @@ pub fn object<'a>(text: &'a str, mut member: impl FnMut(&str, Value<'a>) -> bool
     if scanner.at == text.len() { Ok(()) } else { Err(Problem::Syntax) }
 }
 
+/// The number that begins at a place of a text, and the place behind it.
+pub(super) fn number(text: &str, at: usize) -> Option<(Value<'_>, usize)> {
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at };
+    let value = scanner.number().ok()?;
+    Some((value, scanner.at))
+}
+
 struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],

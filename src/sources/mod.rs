@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::buffers::Pool;
+
 pub use crate::epoch::Position;
 
 /// Records longer than this are dead letters of kind `size` (CONTRACTS section 3).
@@ -78,7 +80,22 @@ impl Oversize {
     }
 }
 
+/// Batches that are free.
+static FREE: Pool<Batch> = Pool::new();
+
 impl Batch {
+    /// An empty batch, with memory if there is one free.
+    pub(crate) fn fresh() -> Self {
+        FREE.take()
+    }
+
+    /// Gives its memory back.
+    pub(crate) fn recycle(mut self) {
+        self.clear();
+        let bytes = self.bytes.capacity();
+        FREE.give(self, bytes);
+    }
+
     /// Makes it empty, keeping its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -26,7 +26,8 @@ impl Days {
 
     /// Touches the rows, so that the memory can fetch them meanwhile.
     pub(crate) fn warm(&self) -> u64 {
-        self.rows.last().map_or(0, |(day, _)| u64::from(day.0.unsigned_abs()))
+        let ends = [self.rows.first(), self.rows.last()];
+        ends.into_iter().flatten().fold(0, |all, (day, _)| all ^ u64::from(day.0.unsigned_abs()))
     }
 
     /// A row as it was saved.
@@ -45,7 +46,7 @@ impl Days {
             Some((_, sum)) => sum.0 = sum.0.saturating_add(amount.0),
             None => {
                 if self.rows.len() == self.rows.capacity() {
-                    self.rows.reserve_exact((self.rows.len() >> 1).max(1));
+                    self.rows.reserve_exact((self.rows.len() >> 1).max(2));
                 }
                 self.rows.insert(at.map_or(0, |index| index + 1), (day, amount));
             }

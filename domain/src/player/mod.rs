@@ -20,6 +20,8 @@ mod reversal;
 mod tier;
 mod time_passed;
 
+use compact_str::{CompactString, format_compact};
+
 use crate::catalogue::{EventType, History};
 use crate::event::{Event, EventKind};
 use crate::fact::{Dead, DeadKind, Fact, FactId, FactKind, Facts, Note, Outcome};
@@ -44,8 +46,10 @@ pub use record::{RecordError, Saved};
 /// The ledger of one player of one brand; without a player that of a brand's own events.
 #[derive(Clone, Debug)]
 pub struct Player {
-    /// `brand:player`, or `brand` alone.
-    key: Box<str>,
+    /// `brand:player`, or `brand` alone; where it is short it stands here and not elsewhere in memory.
+    key: CompactString,
+    /// How long the brand is.
+    brand_len: u16,
     /// The number of the last fact.
     seq: u64,
     /// Turnover since ever.
@@ -154,12 +158,13 @@ impl Player {
     /// A new player, first heard of at `at`.
     #[must_use]
     pub fn new(brand: &str, player: Option<&str>, at: Instant, rules: &Rules) -> Self {
-        let key = player.map_or_else(|| brand.into(), |id| format!("{brand}:{id}").into_boxed_str());
+        let key = player.map_or_else(|| brand.into(), |id| format_compact!("{brand}:{id}"));
         let programme = rules.at(at);
         let zone = &programme.brand(brand).zone.0;
         let today = zone.day(at);
         Self {
             key,
+            brand_len: u16::try_from(brand.len()).unwrap_or(u16::MAX),
             seq: 0,
             cumulative: Micros::ZERO,
             days: Days::default(),
@@ -183,13 +188,13 @@ impl Player {
     /// The brand.
     #[must_use]
     pub fn brand(&self) -> &str {
-        self.key.split_once(':').map_or(&*self.key, |(brand, _)| brand)
+        self.key.get(..usize::from(self.brand_len)).unwrap_or(&self.key)
     }
 
     /// The player, unless this holds a brand's own events.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.key.split_once(':').map(|(_, player)| player)
+        self.key.get(usize::from(self.brand_len) + 1..)
     }
 
     /// No timer of this player is due before this instant.
@@ -198,10 +203,20 @@ impl Player {
         self.wake
     }
 
-    /// Touches what the next event will look at, so that the memory can fetch it meanwhile. The number
-    /// means nothing.
+    /// Touches the lines of memory that the player stands in, so that they can be fetched meanwhile: first of
+    /// many players, then what they refer to by [`Player::warm_behind`]. The number means nothing.
     #[must_use]
     pub fn warm(&self) -> u64 {
+        let days = u64::from(self.today.0.unsigned_abs()) ^ u64::from(self.activity.0.unsigned_abs());
+        let sums = [self.cumulative, self.days.total(), self.purse.available, self.purse.blocked, self.purse.adjusted];
+        let sums = sums.into_iter().fold(0, |all, sum| all ^ sum.0.unsigned_abs());
+        let others = self.seq ^ self.standing.lost ^ u64::from(self.brand_len) ^ u64::from(self.rare.is_some());
+        days ^ others ^ u64::try_from(sums & 1).unwrap_or(0) ^ u64::from(self.memory.len() > 0)
+    }
+
+    /// Touches what the next event will look at beside the player itself. The number means nothing.
+    #[must_use]
+    pub fn warm_behind(&self) -> u64 {
         self.memory.warm() ^ self.days.warm()
     }
 
@@ -260,7 +275,7 @@ impl Player {
 
     /// What is known of an event's identities: (`source`, `event_id`) is one for all its types, so both
     /// memories are asked, each as far back as it reaches.
-    fn known(&self, keys: &[Key], body: u64, now: &Now<'_>) -> Known {
+    fn known(&self, keys: &[Key; 3], body: u64, now: &Now<'_>) -> Known {
         let clock = &now.programme.clock;
         let known = self.memory.known(keys, body, self.today.plus(-clock.history_days - 1));
         let Some(rare) = self.rare.as_ref().filter(|rare| rare.payments.len() > 0) else { return known };
@@ -347,6 +362,14 @@ impl Player {
             return;
         }
         self.activity = now.own_day;
+        // No month is shorter than 28 days: mostly nothing of the new date can come before `wake`.
+        let points = &now.programme.points;
+        let months = i32::try_from(points.expire_after_months).unwrap_or(i32::MAX);
+        let most = points.remind_before_days.iter().copied().max().unwrap_or(0);
+        let earliest = now.own_day.plus(months.saturating_mul(28).saturating_sub(most).saturating_sub(2));
+        if i64::from(earliest.0).saturating_mul(DAY_MS) > self.wake.0 {
+            return;
+        }
         // Reminders of the new date may come before anything that was due by the old one.
         if let Some(day) = self.next_points_day(now.programme)
             && i64::from(day.0).saturating_mul(DAY_MS).saturating_sub(DAY_MS) < self.wake.0

@@ -7,6 +7,7 @@
 
 use core::str;
 
+use compact_str::CompactString;
 use thiserror::Error;
 
 use super::days::Days;
@@ -237,7 +238,8 @@ impl Player {
             (false, Some(player)) => (player.memory, player.rare.map(|rare| rare.payments).unwrap_or_default()),
             (false, None) => (Memory::default(), Memory::default()),
         };
-        let key = reader.text()?.into();
+        let key = CompactString::from(reader.text()?);
+        let brand_len = u16::try_from(key.find(':').unwrap_or(key.len())).map_err(|_| RecordError::Damaged)?;
         let seq = reader.narrow()?;
         let cumulative = reader.micros()?;
         let mut days = Days::default();
@@ -252,6 +254,7 @@ impl Player {
         let [available, blocked, accrued, reversed, redeemed, expired, adjusted] = sums;
         let player = Self {
             key,
+            brand_len,
             seq,
             cumulative,
             days,

@@ -141,13 +141,17 @@ impl Ledger {
     /// Closes an epoch of which everything is here.
     fn close(&mut self, epoch: Epoch, parcels: Vec<Parcel>) -> Closed {
         let mut places = Vec::new();
-        for mut parcel in parcels {
+        for parcel in &parcels {
             if let (Some(least), Some(last)) =
                 (self.least.get_mut(parcel.from as usize), self.lasts.get_mut(parcel.from as usize))
             {
                 *least = (*least).max(parcel.least);
                 *last = parcel.last;
             }
+        }
+        let last = self.lasts.iter().all(Option::is_some);
+        let limit = self.limit(last);
+        for mut parcel in parcels {
             for letter in std::mem::take(&mut parcel.letters) {
                 self.outbox.letter(&letter);
             }
@@ -160,9 +164,8 @@ impl Ledger {
                 self.tally.duplicates += report.duplicates;
                 places = report.places;
             }
-            self.ordering.add(parcel);
+            self.ordering.add(parcel, limit);
         }
-        let last = self.lasts.iter().all(Option::is_some);
         self.advance(last);
         if !last {
             self.snapshot(epoch);
@@ -184,14 +187,23 @@ impl Ledger {
         std::mem::take(&mut self.tally)
     }
 
+    /// What all workers have said: no record that is yet to come can apply before it.
+    fn least(&self) -> i64 {
+        self.least.iter().copied().min().unwrap_or(i64::MIN)
+    }
+
+    /// Everything before it can be applied now.
+    fn limit(&self, last: bool) -> i64 {
+        if last { i64::MAX } else { self.least() }
+    }
+
     /// Moves logical time and does what that makes due.
     fn advance(&mut self, last: bool) {
-        let least = self.least.iter().copied().min().unwrap_or(i64::MIN);
+        let least = self.least();
         let until = self.job.until.unwrap_or(i64::MAX);
         let end = self.lasts.iter().flatten().filter_map(|ended| ended.greatest).max();
         let reached = if last { self.job.until.or(end).unwrap_or(i64::MIN) } else { least.min(until) };
-        // Nothing that is yet to come can apply before `least`: what is before it can be applied now.
-        let limit = if last { i64::MAX } else { least };
+        let limit = self.limit(last);
         let mut ready = std::mem::take(&mut self.ready);
         self.ordering.take_before(limit, &mut ready);
         self.apply_all(&ready);
@@ -217,27 +229,29 @@ impl Ledger {
 
     /// Applies records in their order.
     fn apply_all(&mut self, ready: &[Pending]) {
-        // Looking the players up some records ahead lets the memory answer while others are applied.
-        const AHEAD: usize = 24;
+        // Touching some records' players ahead, step by step, lets the memory answer many questions at once.
+        const AHEAD: usize = 32;
         let job = Arc::clone(&self.job);
         let ordering = std::mem::take(&mut self.ordering);
         let mut slots = [None; AHEAD];
-        let mut warmth = 0;
         for block in ready.chunks(AHEAD) {
+            let mut warmth = 0;
             for (slot, pending) in slots.iter_mut().zip(block) {
-                let (parcel, packed) = ordering.record(pending);
-                let (brand, player) = parcel.whose(packed);
-                *slot = self.players.find(packed.key, brand, player);
+                *slot = self.players.guess(ordering.record(pending).1.key);
             }
             for slot in slots.iter().take(block.len()).flatten() {
-                warmth ^= self.players.get_mut(*slot).warm();
+                warmth ^= self.players.get(*slot).warm();
+            }
+            for slot in slots.iter().take(block.len()).flatten() {
+                warmth ^= self.players.get(*slot).warm_behind();
             }
             std::hint::black_box(warmth);
             for (slot, pending) in slots.iter().zip(block) {
                 let (parcel, packed) = ordering.record(pending);
                 if let Some(partition) = job.partitions.get(packed.partition as usize) {
                     let event = parcel.event(packed, &partition.topic, partition.number);
-                    self.apply_event(*slot, packed, &event, &job);
+                    let right = slot.filter(|slot| self.players.was_right(*slot, event.brand, event.player));
+                    self.apply_event(right, packed, &event, &job);
                 }
             }
         }

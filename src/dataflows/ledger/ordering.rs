@@ -1,10 +1,7 @@
 //! The ordering buffer: records wait until logical time has passed their apply time, then leave in the
 //! order (a, topic, partition, offset) (rule 0).
 
-use std::collections::BTreeMap;
-
 use super::super::parcel::{Packed, Parcel};
-use crate::buffers;
 
 /// A record in the buffer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -16,17 +13,59 @@ pub(super) struct Pending {
     record: u32,
 }
 
-/// Width of a bucket of waiting records: 2^16 ms, about a minute of event time.
-const BUCKET_BITS: u32 = 16;
+/// What decides about the order of records (rule 0).
+type Rank = (i64, u32, u64);
+
+impl Pending {
+    const fn rank(&self) -> Rank {
+        (self.as_of, self.partition, self.offset)
+    }
+}
+
+/// From how many runs on they are merged into one.
+const RUNS_MAX: usize = 256;
+
+/// Records that wait, in order. What an epoch leaves waiting is one run; whatever can be applied stands at
+/// the fronts of the runs, however many records wait behind.
+struct Run {
+    records: Vec<Pending>,
+    /// How many of them have left.
+    gone: usize,
+}
+
+impl Run {
+    fn of(mut records: Vec<Pending>) -> Self {
+        // Parcels hold stretches that are nearly sorted: a stable sort finds them.
+        records.sort_by_key(Pending::rank);
+        Self { records, gone: 0 }
+    }
+
+    fn rest(&self) -> &[Pending] {
+        self.records.get(self.gone..).unwrap_or(&[])
+    }
+
+    /// Moves what is before `limit` to `ready`; says whether anything is left.
+    fn take_before(&mut self, limit: i64, ready: &mut Vec<Pending>) -> bool {
+        let rest = self.rest();
+        if rest.first().is_some_and(|first| first.as_of < limit) {
+            let count = rest.partition_point(|pending| pending.as_of < limit);
+            ready.extend_from_slice(rest.get(..count).unwrap_or(rest));
+            self.gone += count;
+        }
+        self.gone < self.records.len()
+    }
+}
 
 /// See the module's words.
 #[derive(Default)]
 pub(super) struct Ordering {
-    /// Parcels with records that still wait, by number; freed when none does.
-    parcels: BTreeMap<u32, Held>,
-    next: u32,
-    /// Records that wait, by minute of their apply time.
-    waiting: BTreeMap<i64, Vec<Pending>>,
+    /// Parcels with records that still wait; a place is free again when none does.
+    parcels: Vec<Option<Held>>,
+    free: Vec<u32>,
+    /// Records that can be applied at once: they leave with the next [`Ordering::take_before`].
+    due: Vec<Pending>,
+    /// Records that wait.
+    waiting: Vec<Run>,
 }
 
 struct Held {
@@ -37,64 +76,63 @@ struct Held {
 }
 
 impl Ordering {
-    /// Takes in the records of a parcel.
-    pub(super) fn add(&mut self, parcel: Parcel) {
+    /// Takes in the records of a parcel; those with an apply time before `limit` will be taken next.
+    pub(super) fn add(&mut self, parcel: Parcel, limit: i64) {
         if parcel.records.is_empty() {
-            buffers::give(parcel.text.into_bytes());
+            parcel.recycle();
             return;
         }
-        let number = self.next;
-        self.next = self.next.wrapping_add(1);
-        let mut run: Vec<Pending> = Vec::new();
-        let mut bucket = i64::MIN;
+        let number = self.free.pop().unwrap_or(self.parcels.len() as u32);
+        let mut run = Vec::new();
         for (at, packed) in (0_u32..).zip(&parcel.records) {
             let pending =
                 Pending { as_of: packed.as_of, partition: packed.partition, offset: packed.offset, parcel: number, record: at };
-            let own = packed.as_of >> BUCKET_BITS;
-            if own != bucket {
-                self.park(bucket, &mut run);
-                bucket = own;
+            if packed.as_of < limit {
+                self.due.push(pending);
+            } else {
+                run.push(pending);
             }
-            run.push(pending);
         }
-        self.park(bucket, &mut run);
-        let waiting = parcel.records.len();
-        self.parcels.insert(number, Held { parcel, waiting, age: 0 });
-    }
-
-    fn park(&mut self, bucket: i64, run: &mut Vec<Pending>) {
         if !run.is_empty() {
-            self.waiting.entry(bucket).or_default().append(run);
+            self.waiting.push(Run::of(run));
+        }
+        self.put(number, parcel);
+    }
+
+    /// Holds a parcel of which every record waits.
+    fn put(&mut self, number: u32, parcel: Parcel) {
+        let held = Some(Held { waiting: parcel.records.len(), parcel, age: 0 });
+        match self.parcels.get_mut(number as usize) {
+            Some(place) => *place = held,
+            None => self.parcels.push(held),
         }
     }
 
-    /// Moves every record with an apply time before `limit` to `ready`, in order.
+    /// Moves every record with an apply time before `limit` to `ready`, in order. It must not be less than
+    /// the limit that the parcels were added with.
     pub(super) fn take_before(&mut self, limit: i64, ready: &mut Vec<Pending>) {
-        let edge = limit >> BUCKET_BITS;
-        while let Some(entry) = self.waiting.first_entry().filter(|entry| *entry.key() <= edge) {
-            if *entry.key() < edge || limit == i64::MAX {
-                ready.append(&mut entry.remove());
-                continue;
-            }
-            let bucket = entry.into_mut();
-            ready.extend(bucket.extract_if(.., |pending| pending.as_of < limit));
-            if bucket.is_empty() {
-                self.waiting.pop_first();
-            }
-            break;
+        ready.append(&mut self.due);
+        self.waiting.retain_mut(|run| run.take_before(limit, ready));
+        if limit == i64::MAX {
+            // Nothing is after it.
+            ready.extend(self.waiting.drain(..).flat_map(|run| run.records.into_iter().skip(run.gone)));
         }
-        // Parcels hold runs that are nearly sorted: a stable sort finds them.
-        ready.sort();
+        if self.waiting.len() > RUNS_MAX {
+            let all = self.waiting.drain(..).flat_map(|run| run.records.into_iter().skip(run.gone)).collect();
+            self.waiting.push(Run::of(all));
+        }
+        ready.sort_by_key(Pending::rank);
         for pending in ready.iter() {
-            if let Some(held) = self.parcels.get_mut(&pending.parcel) {
+            if let Some(Some(held)) = self.parcels.get_mut(pending.parcel as usize) {
                 held.waiting -= 1;
             }
         }
     }
 
     /// A record and its parcel.
+    #[inline]
     pub(super) fn record(&self, pending: &Pending) -> (&Parcel, &Packed) {
-        let parcel = self.parcels.get(&pending.parcel).map(|held| &held.parcel);
+        let parcel = self.parcels.get(pending.parcel as usize).and_then(Option::as_ref).map(|held| &held.parcel);
         let found = parcel.and_then(|parcel| parcel.records.get(pending.record as usize).map(|packed| (parcel, packed)));
         #[expect(clippy::expect_used, reason = "a parcel is kept as long as one of its records waits")]
         found.expect("a pending record is in its parcel")
@@ -102,17 +140,21 @@ impl Ordering {
 
     /// Frees parcels of which everything was applied, and repacks those that few records keep.
     pub(super) fn release(&mut self) {
-        for (_, held) in self.parcels.extract_if(.., |_, held| held.waiting == 0) {
-            buffers::give(held.parcel.text.into_bytes());
+        let mut few = Vec::new();
+        for (number, place) in (0_u32..).zip(&mut self.parcels) {
+            let Some(held) = place else { continue };
+            if held.waiting == 0 {
+                self.free.push(number);
+                if let Some(done) = place.take() {
+                    done.parcel.recycle();
+                }
+                continue;
+            }
+            held.age += 1;
+            if held.age > 8 && held.parcel.records.len() > 8 && held.waiting * 4 < held.parcel.records.len() {
+                few.push(number);
+            }
         }
-        let few: Vec<u32> = self
-            .parcels
-            .iter_mut()
-            .filter_map(|(number, held)| {
-                held.age += 1;
-                (held.age > 8 && held.parcel.records.len() > 8 && held.waiting * 4 < held.parcel.records.len()).then_some(*number)
-            })
-            .collect();
         if !few.is_empty() {
             self.repack(&few);
         }
@@ -120,14 +162,13 @@ impl Ordering {
 
     /// Puts the few records that are left of old parcels into a new one.
     fn repack(&mut self, numbers: &[u32]) {
-        let number = self.next;
-        self.next = self.next.wrapping_add(1);
+        let number = self.free.pop().unwrap_or(self.parcels.len() as u32);
         let mut packed = Parcel::default();
-        for pending in self.waiting.values_mut().flatten() {
+        for pending in self.waiting.iter_mut().flat_map(|run| run.records.iter_mut().skip(run.gone)) {
             if !numbers.contains(&pending.parcel) {
                 continue;
             }
-            if let Some(held) = self.parcels.get(&pending.parcel)
+            if let Some(Some(held)) = self.parcels.get(pending.parcel as usize)
                 && let Some(record) = held.parcel.records.get(pending.record as usize)
             {
                 packed.adopt(&held.parcel, record);
@@ -136,16 +177,18 @@ impl Ordering {
             }
         }
         for old in numbers {
-            self.parcels.remove(old);
+            if let Some(place) = self.parcels.get_mut(*old as usize) {
+                *place = None;
+                self.free.push(*old);
+            }
         }
-        let waiting = packed.records.len();
-        self.parcels.insert(number, Held { parcel: packed, waiting, age: 0 });
+        self.put(number, packed);
     }
 
     /// Everything that waits, in order.
     pub(super) fn waiting(&self) -> Vec<Pending> {
-        let mut all: Vec<Pending> = self.waiting.values().flatten().copied().collect();
-        all.sort();
+        let mut all: Vec<Pending> = self.waiting.iter().flat_map(Run::rest).copied().collect();
+        all.sort_by_key(Pending::rank);
         all
     }
 }

@@ -39,7 +39,7 @@ impl Outbox {
 
     /// Takes a dead letter.
     pub(super) fn letter(&mut self, letter: &Letter) {
-        let block = &mut self.blocks[Topic::DeadLetters as usize];
+        let block = self.block(Topic::DeadLetters);
         letter.write(&mut block.bytes);
         block.bytes.push(b'\n');
         block.digest = block.digest.wrapping_add(letter.digest());
@@ -48,7 +48,7 @@ impl Outbox {
 
     /// Takes a profile; only the final one counts in the digest.
     pub(super) fn profile(&mut self, profile: &Profile<'_>, last: bool) {
-        let block = &mut self.blocks[Topic::Profiles as usize];
+        let block = self.block(Topic::Profiles);
         let start = block.bytes.len();
         push_profile(&mut block.bytes, profile);
         if last {
@@ -65,13 +65,16 @@ impl Outbox {
     }
 
     pub(super) fn take(&mut self) -> Blocks {
-        let blocks = std::mem::take(&mut self.blocks);
-        for (next, block) in self.blocks.iter_mut().zip(&blocks) {
-            if !block.bytes.is_empty() {
-                next.bytes = buffers::take();
-            }
+        std::mem::take(&mut self.blocks)
+    }
+
+    /// The block of a topic, with memory that another one has used before.
+    fn block(&mut self, topic: Topic) -> &mut Block {
+        let block = &mut self.blocks[topic as usize];
+        if block.bytes.capacity() == 0 {
+            block.bytes = buffers::take();
         }
-        blocks
+        block
     }
 
     pub(super) fn take_notes(&mut self) -> Notes {
@@ -86,7 +89,7 @@ impl Facts for Outbox {
         if topic == Topic::PointsLedger && !self.ledger_topic {
             return;
         }
-        let block = &mut self.blocks[topic as usize];
+        let block = self.block(topic);
         let start = block.bytes.len();
         push_fact(&mut block.bytes, fact);
         Self::close_line(block, topic, start);

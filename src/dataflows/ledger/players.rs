@@ -42,6 +42,21 @@ impl Players {
         &mut self.chunks[(slot.0 >> CHUNK_BITS) as usize][slot.0 as usize & (CHUNK - 1)]
     }
 
+    /// Who the player of a hash may be; to be asked before it is believed.
+    pub(super) fn guess(&self, hash: u64) -> Option<Slot> {
+        let tag = (hash >> 32) as u32;
+        self.table.find(hash, |(known, _)| *known == tag).map(|(_, slot)| Slot(*slot))
+    }
+
+    /// Whether a guess was right.
+    pub(super) fn was_right(&self, slot: Slot, brand: &str, player: Option<&str>) -> bool {
+        self.is(slot, brand, player)
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> &Player {
+        &self.kept(slot).player
+    }
+
     /// The player of that key, whose hash is `hash`.
     pub(super) fn find(&self, hash: u64, brand: &str, player: Option<&str>) -> Option<Slot> {
         let tag = (hash >> 32) as u32;

@@ -176,6 +176,6 @@ impl Ledger {
             };
             parcel.push(&decoded, &held.payload, settled);
         }
-        self.ordering.add(parcel);
+        self.ordering.add(parcel, i64::MIN);
     }
 }

@@ -3,6 +3,10 @@
 //! One pass over the text finds the fields that the catalogue knows and checks the rest; then the
 //! record's type says which of them it needs. Nothing is copied but strings with escapes.
 
+mod body;
+mod fields;
+mod names;
+mod simple;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -15,79 +19,13 @@ use tidemark_domain::fact::DeadKind;
 use tidemark_domain::identity::Key;
 use tidemark_domain::money::Decimal;
 use tidemark_domain::time::Instant;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::json::{self, Kind, Value};
 
+use body::{Amounts, Body};
+use fields::Fields;
+
 pub use words::{Bet, By, Decoded, Detail, Publication, Rejected, Verdict};
-
-/// Fields of one record that the catalogue knows.
-struct Fields<'a> {
-    /// For each field one more than its place below; 0 where it is absent.
-    places: [u8; PLACES],
-    inline: [Value<'a>; INLINE],
-    more: Vec<Value<'a>>,
-    count: usize,
-    unknown: Unknown<'a>,
-}
-
-const PLACES: usize = 128;
-const INLINE: usize = 20;
-const NOTHING: Value<'static> = Value { kind: Kind::Null, text: "" };
-
-/// Keys that the catalogue does not know; they may not stand twice either.
-#[derive(Default)]
-struct Unknown<'a> {
-    few: Vec<Cow<'a, str>>,
-    many: std::collections::BTreeSet<String>,
-}
-
-impl Unknown<'_> {
-    fn insert(&mut self, key: &str) -> bool {
-        if !self.many.is_empty() {
-            return self.many.insert(key.to_owned());
-        }
-        if self.few.iter().any(|known| known == key) {
-            return false;
-        }
-        self.few.push(Cow::Owned(key.to_owned()));
-        if self.few.len() > 16 {
-            self.many = self.few.drain(..).map(Cow::into_owned).collect();
-        }
-        true
-    }
-}
-
-impl<'a> Fields<'a> {
-    fn new() -> Self {
-        Self { places: [0; PLACES], inline: [NOTHING; INLINE], more: Vec::new(), count: 0, unknown: Unknown::default() }
-    }
-
-    /// Takes a member; says whether its key is new.
-    #[inline]
-    fn insert(&mut self, key: &str, value: Value<'a>) -> bool {
-        let Some(field) = Field::named(key.as_bytes()) else { return self.unknown.insert(key) };
-        let place = &mut self.places[field as usize];
-        if *place != 0 {
-            return false;
-        }
-        *place = (self.count + 1) as u8;
-        match self.inline.get_mut(self.count) {
-            Some(slot) => *slot = value,
-            None => self.more.push(value),
-        }
-        self.count += 1;
-        true
-    }
-
-    /// The value of a field; none where it is absent or null.
-    #[inline]
-    fn get(&self, field: Field) -> Option<Value<'a>> {
-        let place = usize::from(self.places[field as usize]).checked_sub(1)?;
-        let value = self.inline.get(place).or_else(|| self.more.get(place - INLINE)).copied()?;
-        (value.kind != Kind::Null).then_some(value)
-    }
-}
 
 /// A field that is missing or malformed.
 struct Wrong {
@@ -108,6 +46,15 @@ fn wrong<T>(field: Field, what: &'static str) -> Read<T> {
 /// # Errors
 /// Why the record is a dead letter.
 pub fn decode<'a>(text: &'a str, scratch: &mut Vec<u8>) -> Result<Verdict<'a>, Box<Rejected>> {
+    let mut fields = Fields::new();
+    if simple::walk(text, |name, value| fields.insert_plain(name, value)) {
+        return read(&fields, scratch).map_err(|wrong| Box::new(reject(&fields, &wrong)));
+    }
+    decode_any(text, scratch)
+}
+
+/// Decodes a record of any kind.
+fn decode_any<'a>(text: &'a str, scratch: &mut Vec<u8>) -> Result<Verdict<'a>, Box<Rejected>> {
     let mut fields = Fields::new();
     let mut twice = None;
     let scanned = json::object(text, |key, value| {
@@ -160,24 +107,28 @@ fn read<'a>(fields: &Fields<'a>, scratch: &mut Vec<u8>) -> Read<Verdict<'a>> {
         return wrong(Field::OccurredAt, MISSING);
     }
     let brand = brand(fields)?;
-    let detail = own_fields(event_type, fields).map_err(|wrong| match event_type {
+    let mut body = Body { hash: 0, scratch };
+    if !event_type.is_command() {
+        body.add_number(Field::OccurredAt, occurred_at.map_or(i64::MIN, |instant| instant.0));
+    }
+    let detail = own_fields(event_type, fields, &mut body).map_err(|wrong| match event_type {
         // What is wrong with a publication is wrong with its body (rule 16).
         EventType::ProgrammePublished => Wrong { field: Field::Body, ..wrong },
         _ => wrong,
     })?;
-    let identity = identity(event_type, fields, &id, &source, occurred_at, scratch);
-    Ok(Verdict::Event(Box::new(Decoded { event_type, id, source, brand, player, occurred_at, identity, detail })))
+    let identity = identity(event_type, fields, &id, &source, body.hash);
+    Ok(Verdict::Event(Decoded { event_type, id, source, brand, player, occurred_at, identity, detail }))
 }
 
-/// The type's own fields: what is required is there, and nothing is malformed.
-fn own_fields<'a>(event_type: EventType, fields: &Fields<'a>) -> Read<Detail<'a>> {
+/// The type's own fields: what is required is there, and nothing is malformed. Appends them to the body.
+fn own_fields<'a>(event_type: EventType, fields: &Fields<'a>, body: &mut Body<'_>) -> Read<Detail<'a>> {
     for field in event_type.row().required {
         if fields.get(*field).is_none() {
             return wrong(*field, MISSING);
         }
     }
-    check_forms(event_type, fields)?;
-    detail(event_type, fields)
+    let amounts = check_forms(event_type, fields, body)?;
+    detail(event_type, fields, &amounts)
 }
 
 fn brand<'a>(fields: &Fields<'a>) -> Read<Cow<'a, str>> {
@@ -189,48 +140,54 @@ fn brand<'a>(fields: &Fields<'a>) -> Read<Cow<'a, str>> {
     }
 }
 
-/// Optional fields that are malformed are as bad as required ones.
-fn check_forms(event_type: EventType, fields: &Fields<'_>) -> Read<()> {
+/// Reads every field of the type's row; optional ones that are malformed are as bad as required ones. What it
+/// reads is the body: the catalogue's own fields, numbers by value (rule 8).
+fn check_forms(event_type: EventType, fields: &Fields<'_>, body: &mut Body<'_>) -> Read<Amounts> {
     let row = event_type.row();
+    let mut amounts = Amounts::default();
     for field in row.required.iter().chain(row.optional) {
+        let Some(value) = fields.get(*field) else { continue };
         match field.form() {
-            Form::Identifier => {
-                identifier(fields, *field)?;
+            Form::Identifier => body.add_text(*field, &checked_identifier(value, *field)?),
+            Form::Amount | Form::SignedAmount => {
+                let signed = field.form() == Form::SignedAmount || event_type == EventType::PointsAdjust;
+                let amount = checked_amount(value, *field, signed)?;
+                body.add_amount(*field, amount);
+                amounts.put(*field, amount);
             }
-            Form::Amount if event_type == EventType::PointsAdjust => {
-                signed(fields, *field)?;
+            Form::Time => body.add_number(*field, checked_time(value, *field)?.0),
+            Form::Text => match value.string() {
+                Some(text) => body.add_text(*field, &text),
+                None => return wrong(*field, "is not a string"),
+            },
+            // What is wrong with it is said where it is read.
+            Form::Any if *field == Field::FreeSpin => {
+                body.add_text(*field, package(fields).ok().flatten().as_deref().unwrap_or(""));
             }
-            Form::Amount => {
-                amount(fields, *field)?;
-            }
-            Form::SignedAmount => {
-                signed(fields, *field)?;
-            }
-            Form::Time => {
-                time(fields, *field)?;
-            }
-            Form::Text => {
-                if fields.get(*field).is_some_and(|value| !value.is_string()) {
-                    return wrong(*field, "is not a string");
-                }
-            }
-            Form::Any => {}
+            Form::Any => body.add_value(*field, value),
         }
     }
-    Ok(())
+    Ok(amounts)
+}
+
+fn identifier<'a>(fields: &Fields<'a>, field: Field) -> Read<Option<Cow<'a, str>>> {
+    fields.get(field).map(|value| checked_identifier(value, field)).transpose()
 }
 
 /// A string of 1 to 256 bytes without control characters.
-fn identifier<'a>(fields: &Fields<'a>, field: Field) -> Read<Option<Cow<'a, str>>> {
-    let Some(value) = fields.get(field) else { return Ok(None) };
+#[inline]
+fn checked_identifier<'a>(value: Value<'a>, field: Field) -> Read<Cow<'a, str>> {
+    if value.kind == Kind::Plain && (1..=256).contains(&value.text.len()) {
+        return Ok(Cow::Borrowed(value.text));
+    }
     let Some(text) = value.string() else { return wrong(field, "is not a string") };
     if text.is_empty() || text.len() > 256 {
         return wrong(field, "is not 1 to 256 bytes long");
     }
-    if value.kind != Kind::Plain && text.chars().any(char::is_control) {
+    if text.chars().any(char::is_control) {
         return wrong(field, "holds a control character");
     }
-    Ok(Some(text))
+    Ok(text)
 }
 
 fn required<'a>(fields: &Fields<'a>, field: Field) -> Read<Cow<'a, str>> {
@@ -242,36 +199,30 @@ fn text<'a>(fields: &Fields<'a>, field: Field) -> Option<Cow<'a, str>> {
     fields.get(field).and_then(|value| value.string())
 }
 
-fn digits<'a>(value: Value<'a>) -> Option<Cow<'a, str>> {
-    if value.kind == Kind::Number { Some(Cow::Borrowed(value.text)) } else { value.string() }
-}
-
-fn amount(fields: &Fields<'_>, field: Field) -> Read<Option<Decimal>> {
-    let Some(value) = fields.get(field) else { return Ok(None) };
-    let parsed = digits(value).and_then(|text| Decimal::parse(text.as_bytes()));
+fn checked_amount(value: Value<'_>, field: Field, signed: bool) -> Read<Decimal> {
+    let digits = if value.kind == Kind::Number { Some(Cow::Borrowed(value.text)) } else { value.string() };
+    let parsed =
+        digits.and_then(|text| if signed { Decimal::parse_signed(text.as_bytes()) } else { Decimal::parse(text.as_bytes()) });
     parsed.map_or_else(
-        || wrong(field, "is not an amount (up to 15 digits, a point, up to 18 digits, no sign, no exponent)"),
-        |amount| Ok(Some(amount)),
+        || {
+            let what = if signed {
+                "is not an amount (a sign, up to 15 digits, a point, up to 18 digits, no exponent)"
+            } else {
+                "is not an amount (up to 15 digits, a point, up to 18 digits, no sign, no exponent)"
+            };
+            wrong(field, what)
+        },
+        Ok,
     )
 }
 
-fn signed(fields: &Fields<'_>, field: Field) -> Read<Option<Decimal>> {
-    let Some(value) = fields.get(field) else { return Ok(None) };
-    let parsed = digits(value).and_then(|text| Decimal::parse_signed(text.as_bytes()));
-    parsed.map_or_else(
-        || wrong(field, "is not an amount (a sign, up to 15 digits, a point, up to 18 digits, no exponent)"),
-        |amount| Ok(Some(amount)),
-    )
-}
-
-fn required_amount(fields: &Fields<'_>, field: Field) -> Read<Decimal> {
-    amount(fields, field)?.map_or_else(|| wrong(field, MISSING), Ok)
+fn checked_time(value: Value<'_>, field: Field) -> Read<Instant> {
+    let parsed = value.string().and_then(|text| Instant::parse(text.as_bytes()));
+    parsed.map_or_else(|| wrong(field, "is not an RFC 3339 instant"), Ok)
 }
 
 fn time(fields: &Fields<'_>, field: Field) -> Read<Option<Instant>> {
-    let Some(value) = fields.get(field) else { return Ok(None) };
-    let parsed = value.string().and_then(|text| Instant::parse(text.as_bytes()));
-    parsed.map_or_else(|| wrong(field, "is not an RFC 3339 instant"), |instant| Ok(Some(instant)))
+    fields.get(field).map(|value| checked_time(value, field)).transpose()
 }
 
 fn required_time(fields: &Fields<'_>, field: Field) -> Read<Instant> {
@@ -286,33 +237,30 @@ fn by<'a>(fields: &Fields<'a>) -> Read<By<'a>> {
     })
 }
 
-fn detail<'a>(event_type: EventType, fields: &Fields<'a>) -> Read<Detail<'a>> {
+fn detail<'a>(event_type: EventType, fields: &Fields<'a>, amounts: &Amounts) -> Read<Detail<'a>> {
     Ok(match event_type {
-        EventType::BetPlaced => Detail::Bet(bet(fields)?),
+        EventType::BetPlaced => Detail::Bet(bet(fields, amounts)?),
         EventType::WinCredited => {
-            split(fields, required_amount(fields, Field::Amount)?)?;
+            split(amounts, amounts.required(Field::Amount)?)?;
             Detail::Other
         }
         EventType::BetVoided => Detail::Voided {
             bet_id: required(fields, Field::OriginalBetId)?,
-            amount: amount(fields, Field::Amount)?,
+            amount: amounts.get(Field::Amount),
             reason: text(fields, Field::Reason),
         },
-        EventType::BetCorrected => Detail::Corrected {
-            bet_id: required(fields, Field::OriginalBetId)?,
-            new_amount: required_amount(fields, Field::NewAmount)?,
-        },
+        EventType::BetCorrected => {
+            Detail::Corrected { bet_id: required(fields, Field::OriginalBetId)?, new_amount: amounts.required(Field::NewAmount)? }
+        }
         EventType::DepositMade => Detail::Deposit { approved: approved(fields)? },
         EventType::SessionStarted => Detail::Session,
-        EventType::PointsAdjust => Detail::Adjust {
-            by: by(fields)?,
-            amount: signed(fields, Field::Amount)?.unwrap_or_default(),
-            reason: text(fields, Field::Reason),
-        },
+        EventType::PointsAdjust => {
+            Detail::Adjust { by: by(fields)?, amount: amounts.required(Field::Amount)?, reason: text(fields, Field::Reason) }
+        }
         EventType::RedemptionRequested => Detail::Request {
             by: by(fields)?,
             id: required(fields, Field::RedemptionId)?,
-            points: required_amount(fields, Field::Points)?,
+            points: amounts.required(Field::Points)?,
         },
         EventType::RedemptionConfirmed => Detail::Confirm { by: by(fields)?, id: required(fields, Field::RedemptionId)? },
         EventType::RedemptionCancelled => Detail::Cancel { by: by(fields)?, id: required(fields, Field::RedemptionId)? },
@@ -320,7 +268,7 @@ fn detail<'a>(event_type: EventType, fields: &Fields<'a>) -> Read<Detail<'a>> {
         EventType::FxRate => Detail::Rate {
             currency: required(fields, Field::Currency)?,
             base: required(fields, Field::Base)?,
-            rate: required_amount(fields, Field::Rate)?,
+            rate: amounts.required(Field::Rate)?,
             valid_from: required_time(fields, Field::ValidFrom)?,
         },
         EventType::ProgrammePublished => Detail::Programme(Box::new(publication(fields)?)),
@@ -328,24 +276,24 @@ fn detail<'a>(event_type: EventType, fields: &Fields<'a>) -> Read<Detail<'a>> {
     })
 }
 
-fn bet<'a>(fields: &Fields<'a>) -> Read<Bet<'a>> {
-    let amount_placed = required_amount(fields, Field::Amount)?;
+fn bet<'a>(fields: &Fields<'a>, amounts: &Amounts) -> Read<Bet<'a>> {
+    let amount_placed = amounts.required(Field::Amount)?;
     Ok(Bet {
         bet_id: required(fields, Field::BetId)?,
         game_id: identifier(fields, Field::GameId)?,
         game_type: identifier(fields, Field::GameType)?,
         currency: required(fields, Field::Currency)?,
         amount: amount_placed,
-        real_amount: split(fields, amount_placed)?,
-        exchange_rate: amount(fields, Field::ExchangeRate)?,
+        real_amount: split(amounts, amount_placed)?,
+        exchange_rate: amounts.get(Field::ExchangeRate),
         free_spin: package(fields)?.is_some(),
     })
 }
 
 /// The real part of an amount that carries a split: one part alone makes the other the rest (B12).
-fn split(fields: &Fields<'_>, whole: Decimal) -> Read<Option<Decimal>> {
+fn split(amounts: &Amounts, whole: Decimal) -> Read<Option<Decimal>> {
     const PARTS: &str = "and `real_amount` do not add up to `amount`";
-    let (real, bonus) = (amount(fields, Field::RealAmount)?, amount(fields, Field::BonusAmount)?);
+    let (real, bonus) = (amounts.get(Field::RealAmount), amounts.get(Field::BonusAmount));
     if real.is_some_and(|part| part > whole) || bonus.is_some_and(|part| part > whole) {
         return wrong(Field::BonusAmount, PARTS);
     }
@@ -417,55 +365,12 @@ fn publication(fields: &Fields<'_>) -> Read<Publication> {
     })
 }
 
-fn identity(
-    event_type: EventType,
-    fields: &Fields<'_>,
-    id: &str,
-    source: &str,
-    occurred_at: Option<Instant>,
-    scratch: &mut Vec<u8>,
-) -> Identity {
+fn identity(event_type: EventType, fields: &Fields<'_>, id: &str, source: &str, body: u64) -> Identity {
     let mut own = [Key::NONE; 2];
     for (slot, (key, field)) in (0_u8..).zip(own.iter_mut().zip(event_type.row().identities)) {
         if let Some(text) = text(fields, *field) {
             *key = Key::own(event_type, slot, &text);
         }
     }
-    Identity { event: Key::event(source, id), own, body: body(event_type, fields, occurred_at, scratch) }
-}
-
-/// The body: `occurred_at` (not for commands) and the catalogue's own fields, numbers by value (rule 8).
-fn body(event_type: EventType, fields: &Fields<'_>, occurred_at: Option<Instant>, scratch: &mut Vec<u8>) -> u64 {
-    scratch.clear();
-    if !event_type.is_command() {
-        scratch.extend_from_slice(&occurred_at.map_or(i64::MIN, |instant| instant.0).to_le_bytes());
-    }
-    let row = event_type.row();
-    for field in row.required.iter().chain(row.optional) {
-        let Some(value) = fields.get(*field) else { continue };
-        scratch.push(*field as u8);
-        match field.form() {
-            Form::Amount | Form::SignedAmount => {
-                let amount = digits(value).and_then(|text| Decimal::parse_signed(text.as_bytes())).unwrap_or_default();
-                scratch.extend_from_slice(&amount.mantissa().to_le_bytes());
-                scratch.push(amount.scale());
-            }
-            Form::Time => {
-                let instant = value.string().and_then(|text| Instant::parse(text.as_bytes()));
-                scratch.extend_from_slice(&instant.map_or(i64::MIN, |at| at.0).to_le_bytes());
-            }
-            Form::Any if *field == Field::FreeSpin => put_text(package(fields).ok().flatten().as_deref().unwrap_or(""), scratch),
-            Form::Any => json::canonical(value, scratch),
-            Form::Identifier | Form::Text => match value.kind {
-                Kind::Plain | Kind::Unescaped => put_text(value.text, scratch),
-                _ => put_text(&value.string().unwrap_or_default(), scratch),
-            },
-        }
-    }
-    xxh3_64(scratch)
-}
-
-fn put_text(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
+    Identity { event: Key::event(source, id), own, body }
 }

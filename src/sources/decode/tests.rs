@@ -9,7 +9,7 @@ fn field_of(text: &str) -> (Option<String>, String) {
 
 fn event(text: &str) -> Decoded<'_> {
     match decode(text, &mut Vec::new()) {
-        Ok(Verdict::Event(decoded)) => *decoded,
+        Ok(Verdict::Event(decoded)) => decoded,
         other => panic!("{text} is {other:?}"),
     }
 }
@@ -61,4 +61,35 @@ fn unknown_types_are_skipped_and_unknown_fields_ignored_but_not_twice() {
     assert_eq!(field_of(&BET.replace("\"b1\"", "\"b1\",\"x\":1,\"\\u0078\":1")).0.as_deref(), Some("x"));
     let many: String = (0..3_000).map(|at| format!("\"k{at}\":1,")).collect();
     assert!(decode(&BET.replacen('{', &format!("{{{many}"), 1), &mut Vec::new()).is_ok());
+}
+
+#[test]
+fn a_simple_record_is_read_as_the_strict_scanner_reads_it() {
+    let both = |text: &str| {
+        let (mut simple, mut strict) = (Vec::new(), Vec::new());
+        let fast = format!("{:?}", decode(text, &mut simple));
+        assert_eq!(fast, format!("{:?}", decode_any(text, &mut strict)), "{text}");
+    };
+    for spaced in [BET.to_owned(), BET.replace(':', ": ").replace(',', ", "), BET.replace('{', "{ ").replace('}', " }")] {
+        both(&spaced);
+        // Every byte left out, doubled, or replaced by one that means something.
+        for at in 0..spaced.len() {
+            let (before, here) = spaced.split_at(at);
+            let (_, after) = here.split_at(1);
+            both(&format!("{before}{after}"));
+            for other in ["\"", "\\", "{", "}", "[", ":", ",", "0", "-", ".", "e", "n", " ", "\t", "\u{7f}", "\u{e9}"] {
+                both(&format!("{before}{other}{after}"));
+                both(&format!("{before}{other}{here}"));
+            }
+        }
+    }
+    let ends = ["null", "true", "false", "nul", "-0", "01", "1.", "1e5", "-", "{}", "[]", "\"\"", ""];
+    for value in ends {
+        both(&BET.replace("\"r-9\"", value));
+        both(&BET.replace("\"2.50\"", value));
+        both(&BET.replace("\"b1\"", &format!("\"b1\",\"x\":{value},\"y\":{value}")));
+    }
+    both(&BET.replace("\"b1\"", "\"b1\",\"x\":1,\"x\":1"));
+    let nine: String = (0..9).map(|at| format!("\"k{at}\":1,")).collect();
+    both(&BET.replacen('{', &format!("{{{nine}"), 1));
 }

@@ -168,9 +168,10 @@ pub struct Publication {
 
 /// What a record is, when it is no dead letter.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every record is an event, and is taken apart at once")]
 pub enum Verdict<'a> {
     /// An event of a known type.
-    Event(Box<Decoded<'a>>),
+    Event(Decoded<'a>),
     /// An event of an unknown type: counted and skipped.
     Unknown,
 }

@@ -36,13 +36,17 @@ impl Terms {
 
     /// The points of a base amount: round6(base x per_unit x weight x multiplier) (rule 1).
     pub(crate) fn points(&self, base: Micros) -> Option<Micros> {
-        let (unit, weight) = (self.per_unit.decimal(), self.weight.decimal());
-        if unit == Decimal::ONE && weight == Decimal::ONE && self.multiplier == Decimal::ONE {
-            return Some(base);
-        }
-        let scale = 6 + u32::from(unit.scale()) + u32::from(weight.scale()) + u32::from(self.multiplier.scale());
-        round6(&[base.0, unit.mantissa(), weight.mantissa(), self.multiplier.mantissa()], scale, 1)
+        // A factor of one is left out: the rest is then more likely to fit into 64 bits.
+        let (unit, unit_scale) = parts(self.per_unit);
+        let (weight, weight_scale) = parts(self.weight);
+        let scale = 6 + unit_scale + weight_scale + u32::from(self.multiplier.scale());
+        round6(&[base.0, unit, weight, self.multiplier.mantissa()], scale, 1)
     }
+}
+
+/// A factor's digits and how many of them stand behind the point.
+fn parts(factor: Factor) -> (i128, u32) {
+    if factor == Factor::ONE { (1, 0) } else { (i128::from(factor.0), 4) }
 }
 
 /// Terms in 32 bytes, where they fit.

@@ -149,45 +149,52 @@ impl Default for Memory {
 
 impl Memory {
     /// What is known of these identities on or after day `oldest`.
-    pub(crate) fn known(&self, keys: &[Key], body: u64, oldest: Day) -> Known {
+    pub(crate) fn known(&self, keys: &[Key; 3], body: u64, oldest: Day) -> Known {
         let mut known = Known::New;
         let body = half(body);
-        for key in keys.iter().filter(|key| **key != Key::NONE) {
-            self.each(*key, |entry| {
-                if self.day(entry) < oldest {
-                    return;
+        let mut see = |entry: &Entry| {
+            if self.day(entry) < oldest {
+                return;
+            }
+            if entry.body != body {
+                known = Known::Other;
+            } else if known == Known::New {
+                known = Known::Same;
+            }
+        };
+        match &self.index {
+            Some(index) => {
+                for key in keys.iter().filter(|key| **key != Key::NONE) {
+                    for slot in index.iter_hash(key.0) {
+                        if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == *key) {
+                            see(entry);
+                        }
+                    }
                 }
-                if entry.body != body {
-                    known = Known::Other;
-                } else if known == Known::New {
-                    known = Known::Same;
-                }
-            });
+            }
+            None => self.search(keys, see),
         }
         known
     }
 
-    /// Every entry that has this identity, with its place.
-    fn each(&self, key: Key, mut see: impl FnMut(&Entry)) {
-        if let Some(index) = &self.index {
-            for slot in index.iter_hash(key.0) {
-                if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == key) {
-                    see(entry);
-                }
-            }
-            return;
-        }
-        let wanted = mark(key);
+    /// Every entry that has one of these identities, found by its marks.
+    fn search(&self, keys: &[Key; 3], mut see: impl FnMut(&Entry)) {
+        // A key that is none searches for another one's mark: many entries have the mark of none.
+        let any = keys.map(mark).into_iter().max().unwrap_or(0);
+        let [first, second, third] = keys.map(|key| if key == Key::NONE { any } else { mark(key) });
+        let has = |entry: &Entry, key: Key| key != Key::NONE && (entry.own == key || entry.event == key);
         let (front, back) = self.marks.as_slices();
         let mut before = 0;
         for marks in [front, back] {
             for (at, chunk) in marks.chunks(16).enumerate() {
                 // Without a way out early this compares eight marks at a time.
-                let hits: u32 = chunk.as_flattened().iter().map(|mark| u32::from(*mark == wanted)).sum();
+                let hits = chunk.as_flattened().iter().fold(0, |hits: u16, mark| {
+                    hits | u16::from(*mark == first) | u16::from(*mark == second) | u16::from(*mark == third)
+                });
                 if hits > 0 {
                     let start = before + at * 16;
                     for entry in self.entries.range(start..(start + chunk.len()).min(self.entries.len())) {
-                        if entry.own == key || entry.event == key {
+                        if keys.iter().any(|key| has(entry, *key)) {
                             see(entry);
                         }
                     }
@@ -203,11 +210,15 @@ impl Memory {
 
     /// Touches what the next application will look at, so that the memory can fetch it meanwhile.
     pub(crate) fn warm(&self) -> u64 {
-        let marks = self.marks.front().map_or(0, |marks| u64::from(marks[0]));
-        let last = self.entries.back().map_or(0, |entry| entry.stake);
-        let first = self.entries.front().map_or(0, |entry| entry.stake);
-        let terms = self.terms.last().map_or(0, |terms| terms.rate);
-        marks ^ last ^ first ^ terms
+        let marks = match self.index {
+            // A line of the memory holds sixteen of them.
+            None => self.marks.as_slices().0.iter().step_by(16).fold(0, |all, mark| all ^ u64::from(mark[0])),
+            Some(_) => 0,
+        };
+        let ends = [self.entries.front(), self.entries.back()];
+        let entries = ends.into_iter().flatten().fold(0, |all, entry| all ^ entry.stake);
+        let terms = [self.terms.first(), self.terms.last()];
+        terms.into_iter().flatten().fold(marks ^ entries, |all, each| all ^ each.rate)
     }
 
     fn numbered(&self, number: u32) -> Option<&Entry> {
@@ -245,7 +256,8 @@ impl Memory {
         let day = self.count_day(day);
         let mut entry = Entry { own, event, stake: 0, body: half(body), day, terms: EMPTIED };
         let Some(bet) = bet else { return self.push(entry) };
-        let untouched = bet.left == bet.stake && (bet.spin || Bet::new(bet.stake, bet.terms).as_ref() == Some(bet));
+        // What a bet counts follows from its stake and its terms, as long as nothing was taken back.
+        let untouched = bet.left == bet.stake && bet.base_left == bet.base && bet.points_left == bet.points;
         let short = if untouched { Entry::short_stake(bet.stake) } else { None };
         let mark = match (short, bet.spin) {
             (None, _) => None,
@@ -310,10 +322,10 @@ impl Memory {
 
     fn push(&mut self, entry: Entry) -> u32 {
         if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact((self.entries.len() >> 3).max(2));
+            self.entries.reserve_exact((self.entries.len() >> 2).max(4));
         }
         if self.marks.len() == self.marks.capacity() {
-            self.marks.reserve_exact((self.marks.len() >> 3).max(4));
+            self.marks.reserve_exact((self.marks.len() >> 2).max(8));
         }
         let number = nth(self.first, self.entries.len());
         self.marks.push_back(entry.marks());
