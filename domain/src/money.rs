@@ -220,7 +220,7 @@ impl fmt::Display for Decimal {
 
 /// Whole millionths of a currency's unit, or of a point.
 ///
-/// Sums hold up to 10^32, far beyond the 10^21 that the law asks for; every sum is checked.
+/// Sums hold up to 39 x 10^21 units, beyond the 10^21 that the law asks for; every sum is checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct Micros(pub i128);
 
@@ -261,8 +261,8 @@ impl Micros {
     }
 }
 
-/// What any one sum may hold, in millionths.
-const SUM_LIMIT: u128 = 100_000_000_000_000_000_000_000_000_000_000_000_000;
+/// What any one sum may hold, in millionths: 95 bits.
+const SUM_LIMIT: u128 = 1 << 95;
 
 impl fmt::Display for Micros {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -384,12 +384,27 @@ fn write_plain(out: &mut Vec<u8>, mantissa: i128, scale: u8) {
         out.push(b'-');
     }
     match u64::try_from(mantissa.unsigned_abs()) {
+        // Most factors are one digit, and most amounts have two decimals at most.
+        Ok(small @ 0..10) if scale == 0 => out.push(b'0' + u8::try_from(small).unwrap_or(0)),
+        Ok(small) if scale == 6 && small.rem_euclid(10_000) == 0 => write_cents(out, small.div_euclid(10_000)),
         Ok(small) if scale == 6 => write_parts(out, small.div_euclid(1_000_000), small.rem_euclid(1_000_000), 6),
         Ok(small) if scale <= 18 => {
             let unit = POW10.get(usize::from(scale)).and_then(|power| u64::try_from(*power).ok()).unwrap_or(u64::MAX);
             write_parts(out, small.div_euclid(unit), small.rem_euclid(unit), scale);
         }
         _ => write_long(out, mantissa.unsigned_abs(), scale),
+    }
+}
+
+/// Appends hundredths.
+fn write_cents(out: &mut Vec<u8>, cents: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(cents.div_euclid(100)).as_bytes());
+    let rest = u8::try_from(cents.rem_euclid(100)).unwrap_or(0);
+    let (tens, ones) = (b'0' + rest.div_euclid(10), b'0' + rest.rem_euclid(10));
+    match (tens, ones) {
+        (b'0', b'0') => {}
+        (_, b'0') => out.extend_from_slice(&[b'.', tens]),
+        _ => out.extend_from_slice(&[b'.', tens, ones]),
     }
 }
 

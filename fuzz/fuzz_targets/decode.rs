@@ -11,11 +11,11 @@ mod sources {
 mod strict;
 
 use libfuzzer_sys::fuzz_target;
-use sources::decode::{Verdict, decode};
+use sources::decode::{Scratch, Verdict, decode};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(verdict) = decode(text, &mut Vec::new()) else { return };
+    let Ok(verdict) = decode(text, &mut Scratch::default()) else { return };
     assert!(strict::depth(text).is_some(), "this is not strict JSON: {text}");
     // Numbers beyond a float's range are JSON all the same, and `Value` does not hold them.
     let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text) else { return };

@@ -93,7 +93,7 @@ pub struct Replay {
     #[arg(long)]
     pub json: bool,
     /// Bytes read for one epoch
-    #[arg(long, hide = true, default_value_t = 512 * 1024)]
+    #[arg(long, hide = true, default_value_t = 256 * 1024)]
     pub epoch_bytes: usize,
     /// Milliseconds between snapshots
     #[arg(long, hide = true, default_value_t = 60_000)]

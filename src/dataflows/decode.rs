@@ -15,7 +15,7 @@ use super::{Arrival, Clocks, Job};
 use crate::container::VecBuilder;
 use crate::epoch::{Clock, Epoch, Spread};
 use crate::sinks::letter::{Letter, Payload};
-use crate::sources::decode::{Decoded, Rejected, Verdict, decode as decode_record};
+use crate::sources::decode::{Decoded, Rejected, Scratch, Verdict, decode as decode_record};
 use crate::sources::reference::Found;
 use crate::sources::{Batch, RawRecord};
 
@@ -29,7 +29,8 @@ pub(crate) fn decode<'scope>(
 ) -> Stream<'scope, Epoch, Vec<Parcel>> {
     let (job, clocks) = (Arc::clone(job), Clocks::clone(clocks));
     arrivals.unary::<VecBuilder<Parcel>, _, _, _>(pact, "decode", move |_capability, _info| {
-        let mut decoder = Decoder { job, worker, clocks, scratch: Vec::new(), key: Vec::new(), report: SourceReport::default() };
+        let mut decoder =
+            Decoder { job, worker, clocks, scratch: Scratch::default(), key: Vec::new(), report: SourceReport::default() };
         move |input, output| {
             input.for_each_stamp(|capability, data| {
                 for arrival in data.flat_map(|container| container.drain(..)) {
@@ -47,7 +48,7 @@ struct Decoder {
     job: Arc<Job>,
     worker: u32,
     clocks: Clocks,
-    scratch: Vec<u8>,
+    scratch: Scratch,
     key: Vec<u8>,
     report: SourceReport,
 }

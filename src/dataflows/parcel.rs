@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use prefetch_index::prefetch_index;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::catalogue::EventType;
 use tidemark_domain::event::{BetPlaced, Command, Event, EventKind, ForceMode, ForceOrder, Identity, Record};
@@ -314,6 +315,17 @@ impl Parcel {
 
     fn amount(&self, at: u32) -> Decimal {
         self.amounts.get(at as usize).map_or(Decimal::ZERO, |(mantissa, scale)| Decimal::new(*mantissa, *scale))
+    }
+
+    /// Has the memory fetch a record and its text.
+    pub(crate) fn prefetch(&self, record: usize) {
+        prefetch_index(&self.records, record);
+        prefetch_index(&self.records, record + 1);
+        let Some(packed) = self.records.get(record) else { return };
+        let (from, len) = (packed.payload.start as usize, packed.payload.len as usize);
+        for line in (0..len.min(512)).step_by(64) {
+            prefetch_index(&self.text, from + line);
+        }
     }
 
     /// The event that a record is.

@@ -70,7 +70,7 @@ impl Options {
             until: None,
             state: None,
             live_profiles: false,
-            pace: Pace { epoch_bytes: 512 * 1024, epochs_in_flight: 8 },
+            pace: Pace { epoch_bytes: 256 * 1024, epochs_in_flight: 8 },
             intervals: Intervals { commit: Duration::from_millis(500), snapshot: Duration::from_secs(60) },
             ledger_topic: true,
             defects: Defects::default(),

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
+use crate::buffers;
+
 use super::{Batch, Error, KEPT_BYTES_MAX, Oversize, Partition, Position, RECORD_BYTES_MAX, RawRecord, Source};
 
 /// How a file is packed.
@@ -155,8 +157,19 @@ impl FileSource {
         }
         let before = self.buffer.len();
         let Some(reader) = self.reader.as_mut() else { return Ok(false) };
-        let wanted = bytes.max(1 << 12) as u64;
-        reader.by_ref().take(wanted).read_to_end(&mut self.buffer)?;
+        let wanted = bytes.max(1 << 12);
+        // Asked for as a whole: `read_to_end` would ask for a little at a time.
+        self.buffer.resize(before + wanted, 0);
+        let mut filled = before;
+        while let Some(room) = self.buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match reader.read(room) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.buffer.truncate(filled);
         Ok(self.buffer.len() > before)
     }
 
@@ -173,7 +186,33 @@ impl FileSource {
         Ok(())
     }
 
-    /// Gives out the whole lines that are in the buffer.
+    /// Hands the buffer itself over, as far as its whole lines go; what is behind them stays here.
+    fn hand_over(&mut self, batch: &mut Batch, bytes: usize, before: u64) {
+        let mut at = self.taken;
+        while at - self.taken < bytes && self.position.offset < before {
+            let rest = self.buffer.get(at..).unwrap_or(&[]);
+            let (line, step) = match memchr(b'\n', rest) {
+                Some(end) => (rest.get(..end).unwrap_or(rest), end + 1),
+                None if self.ended && !rest.is_empty() => (rest, rest.len()),
+                None => break,
+            };
+            if !is_blank(line) {
+                batch.point_at(self.position.offset, line, at);
+            }
+            at += step;
+            self.position.offset += 1;
+            self.position.byte += step as u64;
+        }
+        if at > self.taken {
+            let mut kept = buffers::take();
+            kept.extend_from_slice(self.buffer.get(at..).unwrap_or(&[]));
+            self.buffer.truncate(at);
+            buffers::give(std::mem::replace(&mut batch.bytes, std::mem::replace(&mut self.buffer, kept)));
+            self.taken = 0;
+        }
+    }
+
+    /// Gives out the whole lines that are in the buffer, behind what is in the batch.
     fn give(&mut self, batch: &mut Batch, bytes: usize, before: u64) {
         let limit = batch.bytes.len() + bytes;
         while batch.bytes.len() < limit && self.position.offset < before {
@@ -258,7 +297,11 @@ impl Source for FileSource {
         let wanted = batch.bytes.len() + bytes;
         let records = batch.records.len();
         loop {
-            self.give(batch, wanted.saturating_sub(batch.bytes.len()), before);
+            if batch.bytes.is_empty() && batch.records.is_empty() {
+                self.hand_over(batch, bytes, before);
+            } else {
+                self.give(batch, wanted.saturating_sub(batch.bytes.len()), before);
+            }
             if self.position.offset >= before || batch.bytes.len() >= wanted {
                 return Ok(true);
             }

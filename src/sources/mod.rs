@@ -38,7 +38,7 @@ pub struct Partition {
 /// Whole records of one partition, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// The bytes of all records that are not too long.
+    /// The bytes of all records that are not too long; others may stand between them.
     pub bytes: Vec<u8>,
     /// The records.
     pub records: Vec<RawRecord>,
@@ -102,16 +102,19 @@ impl Batch {
         self.records.clear();
     }
 
+    /// Appends one record that stands, or will stand, at a place of the batch's bytes.
+    fn point_at(&mut self, offset: u64, record: &[u8], start: usize) {
+        let oversize = (record.len() > RECORD_BYTES_MAX).then(|| Box::new(Oversize::of(record)));
+        let end = if oversize.is_some() { start } else { start + record.len() };
+        self.records.push(RawRecord { offset, start, end, oversize });
+    }
+
     /// Appends one record.
     pub fn push(&mut self, offset: u64, record: &[u8]) {
-        let start = self.bytes.len();
-        if record.len() > RECORD_BYTES_MAX {
-            let oversize = Some(Box::new(Oversize::of(record)));
-            self.records.push(RawRecord { offset, start, end: start, oversize });
-            return;
+        self.point_at(offset, record, self.bytes.len());
+        if record.len() <= RECORD_BYTES_MAX {
+            self.bytes.extend_from_slice(record);
         }
-        self.bytes.extend_from_slice(record);
-        self.records.push(RawRecord { offset, start, end: self.bytes.len(), oversize: None });
     }
 }
 

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 use tidemark_domain::catalogue::EventType;
 use tidemark_domain::fact::DeadKind;
@@ -18,7 +18,7 @@ use tidemark_domain::programme::resolve;
 use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::rules::{RateSeen, Rates, Revision, Rules};
 
-use super::decode::{Decoded, Detail, Publication, Rejected, Verdict, decode};
+use super::decode::{Decoded, Detail, Publication, Rejected, Scratch, Verdict, decode};
 use super::files::FileSource;
 use super::{Batch, Error, Source};
 
@@ -54,14 +54,16 @@ pub struct Standing {
 }
 
 /// Whether a file can hold a reference record at all.
-fn may_hold(source: &FileSource, searcher: &AhoCorasick) -> Result<bool, Error> {
+fn may_hold(source: &FileSource) -> Result<bool, Error> {
     if source.path().extension().is_some_and(|ending| ending == "gz" || ending == "zst") {
         return Ok(true);
     }
     let failed = |cause| Error::File { path: source.path().to_owned(), cause };
     let mut file = File::open(source.path()).map_err(failed)?;
+    // Their names, and escapes that could spell them.
+    let wanted = ["FxRate", "ProgrammePublished", "\\u00"].map(Finder::new);
     const OVERLAP: usize = 32;
-    let mut chunk = vec![0; (1 << 20) + OVERLAP];
+    let mut chunk = vec![0; (1 << 17) + OVERLAP];
     let mut kept = 0;
     loop {
         let count = file.read(chunk.get_mut(kept..).unwrap_or(&mut [])).map_err(failed)?;
@@ -69,7 +71,8 @@ fn may_hold(source: &FileSource, searcher: &AhoCorasick) -> Result<bool, Error> 
             return Ok(false);
         }
         let filled = kept + count;
-        if searcher.is_match(chunk.get(..filled).unwrap_or(&[])) {
+        let read = chunk.get(..filled).unwrap_or(&[]);
+        if wanted.iter().any(|name| name.find(read).is_some()) {
             return Ok(true);
         }
         kept = filled.min(OVERLAP);
@@ -82,9 +85,7 @@ fn may_hold(source: &FileSource, searcher: &AhoCorasick) -> Result<bool, Error> 
 /// # Errors
 /// Where the file cannot be read.
 pub fn search(source: &mut FileSource, partition: u32) -> Result<Vec<Standing>, Error> {
-    let searcher =
-        AhoCorasick::new(["FxRate", "ProgrammePublished", "\\u00"]).map_err(|error| Error::Usage(error.to_string()))?;
-    if !may_hold(source, &searcher)? {
+    if !may_hold(source)? {
         return Ok(Vec::new());
     }
     read_all(source, partition)
@@ -98,7 +99,7 @@ pub fn read_all(source: &mut dyn Source, partition: u32) -> Result<Vec<Standing>
     let start = source.position();
     let mut all = Vec::new();
     let mut batch = Batch::default();
-    let mut scratch = Vec::new();
+    let mut scratch = Scratch::default();
     loop {
         let more = source.read(&mut batch, 1 << 20, None)?;
         for record in &batch.records {
@@ -131,7 +132,7 @@ pub fn settle(given: &[Arc<tidemark_domain::programme::Programme>], mut records:
     let mut found = BTreeMap::new();
     let mut bodies: BTreeMap<(String, u64), Option<String>> =
         revisions.iter().map(|each| ((each.programme.id.to_string(), each.programme.revision), None)).collect();
-    let mut scratch = Vec::new();
+    let mut scratch = Scratch::default();
     for record in &records {
         let Ok(Verdict::Event(event)) = decode(&record.text, &mut scratch) else { continue };
         let verdict = match (&event.event_type, &event.detail) {

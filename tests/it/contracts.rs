@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tidemark::runtime::replay::{Options, Quiet, Watcher, replay};
-use tidemark::sources::decode::{Verdict, decode};
+use tidemark::sources::decode::{Scratch, Verdict, decode};
 use tidemark_domain::catalogue::{EventType, Field};
 use tidemark_domain::time::Instant;
 
@@ -86,7 +86,7 @@ fn every_example_of_an_event_is_what_its_schema_says_and_decodes() {
     for name in names {
         let (schema, text) = (schema("in", &name), example("in", &name));
         assert_valid(&schema, &text, &name);
-        match decode(&text, &mut Vec::new()) {
+        match decode(&text, &mut Scratch::default()) {
             Ok(Verdict::Event(event)) => assert_eq!(event.event_type.name(), name),
             other => panic!("{name} does not decode: {other:?}"),
         }
@@ -112,7 +112,7 @@ fn without_a_required_field_both_refuse(name: &str, schema: &Value, text: &str) 
         value.remove(field);
         let less = serde_json::to_string(&value).unwrap();
         assert!(!Schema { root: schema }.check(schema, &Value::Object(value)).is_empty(), "{name} without {field}");
-        assert!(decode(&less, &mut Vec::new()).is_err(), "{name} decodes without {field}");
+        assert!(decode(&less, &mut Scratch::default()).is_err(), "{name} decodes without {field}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use tidemark::runtime::programme::programme_files;
 use tidemark::sources::casino::Casino;
-use tidemark::sources::decode::decode;
+use tidemark::sources::decode::{Scratch, decode};
 use tidemark_domain::player::{Player, Saved};
 use tidemark_domain::programme::resolve;
 use tidemark_domain::programme::source::SourceFile;
@@ -71,7 +71,7 @@ fn mutate(text: &str, mutations: &[(prop::sample::Index, usize, usize)], pieces:
 
 /// It does not panic, and takes nothing that `serde_json` refuses.
 fn check(text: &str) {
-    let ours = decode(text, &mut Vec::new());
+    let ours = decode(text, &mut Scratch::default());
     if ours.is_ok() {
         let theirs = serde_json::from_str::<serde::de::IgnoredAny>(text);
         assert!(theirs.is_ok(), "{theirs:?}: {text}");
@@ -90,7 +90,7 @@ proptest! {
     fn a_record_that_is_cut_off_is_refused(record in prop::sample::select(records()), cut in any::<prop::sample::Index>()) {
         let cut = cut.index(record.len());
         let text = String::from_utf8_lossy(&record.as_bytes()[..cut]).into_owned();
-        prop_assert!(decode(&text, &mut Vec::new()).is_err());
+        prop_assert!(decode(&text, &mut Scratch::default()).is_err());
     }
 
     #[test]
@@ -216,7 +216,7 @@ fn the_decoder_takes_time_in_proportion_to_the_record() {
             let texts = [bare.clone(), format!("{bet}\"zz\":{bare}}}"), bare.replacen('{', bet, 1)];
             texts.map(|text| {
                 least_time(|| {
-                    let _decoded = black_box(decode(&text, &mut Vec::new()).is_ok());
+                    let _decoded = black_box(decode(&text, &mut Scratch::default()).is_ok());
                 })
             })
         });

@@ -21,6 +21,7 @@ mod tier;
 mod time_passed;
 
 use compact_str::{CompactString, format_compact};
+use prefetch_index::prefetch_index;
 
 use crate::catalogue::{EventType, History};
 use crate::event::{Event, EventKind};
@@ -203,21 +204,29 @@ impl Player {
         self.wake
     }
 
-    /// Touches the lines of memory that the player stands in, so that they can be fetched meanwhile: first of
-    /// many players, then what they refer to by [`Player::warm_behind`]. The number means nothing.
-    #[must_use]
-    pub fn warm(&self) -> u64 {
-        let days = u64::from(self.today.0.unsigned_abs()) ^ u64::from(self.activity.0.unsigned_abs());
-        let sums = [self.cumulative, self.days.total(), self.purse.available, self.purse.blocked, self.purse.adjusted];
-        let sums = sums.into_iter().fold(0, |all, sum| all ^ sum.0.unsigned_abs());
-        let others = self.seq ^ self.standing.lost ^ u64::from(self.brand_len) ^ u64::from(self.rare.is_some());
-        days ^ others ^ u64::try_from(sums & 1).unwrap_or(0) ^ u64::from(self.memory.len() > 0)
+    /// Has the memory fetch the player, so that it is there when its next event is applied; what it refers to
+    /// follows by [`Player::prefetch_behind`], once the player itself is there.
+    pub fn prefetch(&self) {
+        fn line<T>(of: &T) {
+            prefetch_index(core::slice::from_ref(of), 0);
+        }
+        // Fields that stand in lines of their own, whichever order the compiler gave them.
+        line(&self.key);
+        line(&self.seq);
+        line(&self.cumulative);
+        line(&self.days);
+        line(&self.purse.available);
+        line(&self.purse.adjusted);
+        line(&self.standing);
+        line(&self.wake);
+        line(&self.memory);
+        line(&self.rare);
     }
 
-    /// Touches what the next event will look at beside the player itself. The number means nothing.
-    #[must_use]
-    pub fn warm_behind(&self) -> u64 {
-        self.memory.warm() ^ self.days.warm()
+    /// Has the memory fetch what the next event will look at beside the player itself.
+    pub fn prefetch_behind(&self) {
+        self.memory.prefetch();
+        self.days.prefetch();
     }
 
     /// How many things are remembered, bets and others.

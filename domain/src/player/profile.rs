@@ -87,11 +87,11 @@ impl Player {
     /// What the invariants P-1, T-1 and T-2 say, where a test wants to ask.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        let ring: i128 = self.days.rows().iter().map(|(_, sum)| sum.0).sum();
+        let ring: i128 = self.days.rows().map(|(_, sum)| sum.0).sum();
         self.purse.balanced()
             && ring == self.days.total().0
             && self.cumulative >= Micros::ZERO
-            && self.days.rows().iter().all(|(_, sum)| *sum >= Micros::ZERO)
+            && self.days.rows().all(|(_, sum)| sum >= Micros::ZERO)
     }
 
     /// Time has passed until `at`, and the profile is asked for.

@@ -193,10 +193,10 @@ impl Player {
         writer.text(&self.key);
         writer.number(u128::from(self.seq));
         writer.micros(self.cumulative);
-        writer.count(self.days.rows().len());
+        writer.count(self.days.len());
         for (day, sum) in self.days.rows() {
-            writer.day(*day);
-            writer.micros(*sum);
+            writer.day(day);
+            writer.micros(sum);
         }
         let Purse { available, blocked, accrued, reversed, redeemed, expired, adjusted } = self.purse;
         for sum in [available, blocked, accrued, reversed, redeemed, expired, adjusted] {
@@ -245,7 +245,7 @@ impl Player {
         let mut days = Days::default();
         for _ in 0..reader.count()? {
             let day = reader.day()?;
-            days.restore(day, reader.micros()?);
+            days.restore(day, Micros::ZERO.plus(reader.micros()?).ok_or(RecordError::Damaged)?);
         }
         let mut sums = [Micros::ZERO; 7];
         for sum in &mut sums {

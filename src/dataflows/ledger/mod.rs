@@ -229,30 +229,32 @@ impl Ledger {
 
     /// Applies records in their order.
     fn apply_all(&mut self, ready: &[Pending]) {
-        // Touching some records' players ahead, step by step, lets the memory answer many questions at once.
-        const AHEAD: usize = 32;
+        // The memory fetches records, then players, then what these refer to, while those before are applied.
+        const STEP: usize = 16;
+        const RING: usize = 3 * STEP;
         let job = Arc::clone(&self.job);
         let ordering = std::mem::take(&mut self.ordering);
-        let mut slots = [None; AHEAD];
-        for block in ready.chunks(AHEAD) {
-            let mut warmth = 0;
-            for (slot, pending) in slots.iter_mut().zip(block) {
-                *slot = self.players.guess(ordering.record(pending).1.key);
+        let mut slots = [None; RING];
+        for (at, pending) in ready.iter().take(3 * STEP).enumerate() {
+            ordering.prefetch(pending);
+            slots[at] = self.players.guess(ordering.record(pending).1.key);
+        }
+        for (at, pending) in ready.iter().enumerate() {
+            if let Some(far) = ready.get(at + 3 * STEP) {
+                ordering.prefetch(far);
             }
-            for slot in slots.iter().take(block.len()).flatten() {
-                warmth ^= self.players.get(*slot).warm();
+            if let Some(slot) = slots[(at + STEP) % RING] {
+                self.players.get(slot).prefetch_behind();
             }
-            for slot in slots.iter().take(block.len()).flatten() {
-                warmth ^= self.players.get(*slot).warm_behind();
+            let guess = slots[at % RING].take();
+            if let Some(near) = ready.get(at + 2 * STEP) {
+                slots[(at + 2 * STEP) % RING] = self.players.guess(ordering.record(near).1.key);
             }
-            std::hint::black_box(warmth);
-            for (slot, pending) in slots.iter().zip(block) {
-                let (parcel, packed) = ordering.record(pending);
-                if let Some(partition) = job.partitions.get(packed.partition as usize) {
-                    let event = parcel.event(packed, &partition.topic, partition.number);
-                    let right = slot.filter(|slot| self.players.was_right(*slot, event.brand, event.player));
-                    self.apply_event(right, packed, &event, &job);
-                }
+            let (parcel, packed) = ordering.record(pending);
+            if let Some(partition) = job.partitions.get(packed.partition as usize) {
+                let event = parcel.event(packed, &partition.topic, partition.number);
+                let right = guess.filter(|slot| self.players.was_right(*slot, event.brand, event.player));
+                self.apply_event(right, packed, &event, &job);
             }
         }
         self.ordering = ordering;

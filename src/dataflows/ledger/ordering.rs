@@ -129,6 +129,13 @@ impl Ordering {
         }
     }
 
+    /// Has the memory fetch a record.
+    pub(super) fn prefetch(&self, pending: &Pending) {
+        if let Some(Some(held)) = self.parcels.get(pending.parcel as usize) {
+            held.parcel.prefetch(pending.record as usize);
+        }
+    }
+
     /// A record and its parcel.
     #[inline]
     pub(super) fn record(&self, pending: &Pending) -> (&Parcel, &Packed) {

@@ -1,6 +1,7 @@
 //! The players of one worker: found by key, kept in place, listed when they changed.
 
 use hashbrown::HashTable;
+use prefetch_index::prefetch_index;
 use tidemark_domain::player::Player;
 
 use super::wheel::PHASE_MS_MAX;
@@ -42,10 +43,14 @@ impl Players {
         &mut self.chunks[(slot.0 >> CHUNK_BITS) as usize][slot.0 as usize & (CHUNK - 1)]
     }
 
-    /// Who the player of a hash may be; to be asked before it is believed.
+    /// Who the player of a hash may be; to be asked before it is believed. The memory begins to fetch it.
     pub(super) fn guess(&self, hash: u64) -> Option<Slot> {
         let tag = (hash >> 32) as u32;
-        self.table.find(hash, |(known, _)| *known == tag).map(|(_, slot)| Slot(*slot))
+        let slot = self.table.find(hash, |(known, _)| *known == tag).map(|(_, slot)| Slot(*slot))?;
+        let kept = self.kept(slot);
+        prefetch_index(std::slice::from_ref(&kept.hash), 0);
+        kept.player.prefetch();
+        Some(slot)
     }
 
     /// Whether a guess was right.

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::super::parcel::{Parcel, Settled};
 use super::Ledger;
 use crate::epoch::{Epoch, Spread};
-use crate::sources::decode::{Verdict, decode};
+use crate::sources::decode::{Scratch, Verdict, decode};
 
 /// Snapshots with this number, counted from 1, and every n-th after it hold everything; those between
 /// hold what changed.
@@ -157,7 +157,7 @@ impl Ledger {
         }
         self.players.all_saved();
         let mut parcel = Parcel::default();
-        let mut scratch = Vec::new();
+        let mut scratch = Scratch::default();
         for held in &state.held {
             let Ok(Verdict::Event(decoded)) = decode(&held.payload, &mut scratch) else { continue };
             let key =

@@ -17,10 +17,57 @@ pub(super) enum Name<'a> {
     Unknown(&'a str),
 }
 
+/// The keys of the records before, by their places: most records have the same ones in the same order, and
+/// one comparison tells.
+#[derive(Clone, Copy)]
+pub(super) struct Habit {
+    keys: [Expected; PLACES],
+}
+
+/// How many members of a record are expected.
+const PLACES: usize = 24;
+
+/// A key that is expected, with its quotes and its colon, in sixteen bytes.
+#[derive(Clone, Copy)]
+struct Expected {
+    token: u128,
+    mask: u128,
+    length: usize,
+    field: Field,
+}
+
+/// Nothing: no text begins with it.
+const UNEXPECTED: Expected = Expected { token: 1, mask: 0, length: 0, field: Field::EventId };
+
+impl Default for Habit {
+    fn default() -> Self {
+        Self { keys: [UNEXPECTED; PLACES] }
+    }
+}
+
+impl Habit {
+    /// The field that is expected at a place, if its key stands here, and how long the key is.
+    #[inline]
+    fn meets(&self, place: usize, bytes: &[u8], at: usize) -> Option<(Field, usize)> {
+        let expected = self.keys.get(place)?;
+        let here = u128::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+        (here & expected.mask == expected.token).then_some((expected.field, expected.length))
+    }
+
+    /// Expects from now on what stands here.
+    fn learn(&mut self, place: usize, bytes: &[u8], at: usize, length: usize, field: Field) {
+        let here = bytes.get(at..).and_then(|rest| rest.first_chunk());
+        if let (Some(slot), Some(chunk), 1..=16) = (self.keys.get_mut(place), here, length) {
+            let mask = u128::MAX >> (128 - 8 * length);
+            *slot = Expected { token: u128::from_le_bytes(*chunk) & mask, mask, length, field };
+        }
+    }
+}
+
 /// Walks the members of the object that `text` is; `member` says whether it goes on. Says whether the text
 /// is a simple record and was walked to its end.
-pub(super) fn walk<'a>(text: &'a str, mut member: impl FnMut(Name<'a>, Value<'a>) -> bool) -> bool {
-    is_plain(text.as_bytes()) && members(text, &mut member).is_some()
+pub(super) fn walk<'a>(text: &'a str, habit: &mut Habit, mut member: impl FnMut(Name<'a>, Value<'a>) -> bool) -> bool {
+    is_plain(text.as_bytes()) && members(text, habit, &mut member).is_some()
 }
 
 /// Whether there is nothing but printable ASCII, and no backslash.
@@ -29,33 +76,65 @@ fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().fold(0_u8, |odd, byte| odd | u8::from(byte.wrapping_sub(0x20) > 0x5e) | u8::from(*byte == b'\\')) == 0
 }
 
-fn members<'a>(text: &'a str, member: &mut impl FnMut(Name<'a>, Value<'a>) -> bool) -> Option<()> {
+fn members<'a>(text: &'a str, habit: &mut Habit, member: &mut impl FnMut(Name<'a>, Value<'a>) -> bool) -> Option<()> {
     let bytes = text.as_bytes();
     let mut at = blank(bytes, after(bytes, 0, b'{')?);
-    loop {
-        let start = after(bytes, at, b'"')?;
-        let end = quote(bytes, start)?;
-        let name = name(text, start, end)?;
-        at = blank(bytes, after(bytes, blank(bytes, end + 1), b':')?);
+    for place in 0.. {
+        let name;
+        (name, at) = match habit.meets(place, bytes, at) {
+            Some((field, length)) => (Name::Known(field), at + length),
+            None => key(text, at, place, habit)?,
+        };
         let value;
         (value, at) = match bytes.get(at)? {
-            b'"' => {
-                let close = quote(bytes, at + 1)?;
-                (Value { kind: Kind::Plain, text: text.get(at + 1..close)? }, close + 1)
-            }
-            b'-' | b'0'..=b'9' => number(text, at)?,
-            b'n' => literal(text, at, "null", Kind::Null)?,
-            b't' => literal(text, at, "true", Kind::Bool)?,
-            b'f' => literal(text, at, "false", Kind::Bool)?,
-            _ => return None,
+            b'"' => quoted(text, at + 1)?,
+            b' ' => any(text, blank(bytes, at))?,
+            _ => any(text, at)?,
         };
         member(name, value).then_some(())?;
-        at = blank(bytes, at);
+        at = match bytes.get(at)? {
+            b',' | b'}' => at,
+            _ => blank(bytes, at),
+        };
         match bytes.get(at)? {
-            b',' => at = blank(bytes, at + 1),
+            b',' => at += 1,
             b'}' => return (at + 1 == bytes.len()).then_some(()),
             _ => return None,
         }
+        if bytes.get(at) == Some(&b' ') {
+            at = blank(bytes, at);
+        }
+    }
+    None
+}
+
+/// A key that was not expected, and the place behind its colon.
+fn key<'a>(text: &'a str, at: usize, place: usize, habit: &mut Habit) -> Option<(Name<'a>, usize)> {
+    let bytes = text.as_bytes();
+    let start = after(bytes, at, b'"')?;
+    let end = quote(bytes, start)?;
+    let name = name(text, start, end)?;
+    if let (Name::Known(field), Some(b':')) = (name, bytes.get(end + 1)) {
+        habit.learn(place, bytes, at, end + 2 - at, field);
+    }
+    Some((name, after(bytes, blank(bytes, end + 1), b':')?))
+}
+
+#[inline]
+fn quoted(text: &str, start: usize) -> Option<(Value<'_>, usize)> {
+    let close = quote(text.as_bytes(), start)?;
+    Some((Value { kind: Kind::Plain, text: text.get(start..close)? }, close + 1))
+}
+
+/// The value that begins here, of any kind that is simple.
+fn any(text: &str, at: usize) -> Option<(Value<'_>, usize)> {
+    match text.as_bytes().get(at)? {
+        b'"' => quoted(text, at + 1),
+        b'-' | b'0'..=b'9' => number(text, at),
+        b'n' => literal(text, at, "null", Kind::Null),
+        b't' => literal(text, at, "true", Kind::Bool),
+        b'f' => literal(text, at, "false", Kind::Bool),
+        _ => None,
     }
 }
 

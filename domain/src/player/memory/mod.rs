@@ -9,16 +9,19 @@
 
 mod bet;
 mod saved;
+mod slot;
 
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
+use prefetch_index::prefetch_index;
 
 use crate::identity::Key;
 use crate::money::Decimal;
 use crate::time::Day;
 
 use bet::ShortTerms;
+use slot::Slot;
 
 pub(crate) use bet::{Bet, Terms};
 
@@ -208,17 +211,27 @@ impl Memory {
         self.base.plus(i32::from(entry.day))
     }
 
-    /// Touches what the next application will look at, so that the memory can fetch it meanwhile.
-    pub(crate) fn warm(&self) -> u64 {
-        let marks = match self.index {
+    /// Has the memory fetch what the next application will look at.
+    pub(crate) fn prefetch(&self) {
+        if self.index.is_none() {
+            let (marks, rest) = self.marks.as_slices();
             // A line of the memory holds sixteen of them.
-            None => self.marks.as_slices().0.iter().step_by(16).fold(0, |all, mark| all ^ u64::from(mark[0])),
-            Some(_) => 0,
-        };
-        let ends = [self.entries.front(), self.entries.back()];
-        let entries = ends.into_iter().flatten().fold(0, |all, entry| all ^ entry.stake);
-        let terms = [self.terms.first(), self.terms.last()];
-        terms.into_iter().flatten().fold(marks ^ entries, |all, each| all ^ each.rate)
+            for at in (0..marks.len()).step_by(16) {
+                prefetch_index(marks, at);
+            }
+            prefetch_index(rest, 0);
+        }
+        let (entries, rest) = self.entries.as_slices();
+        prefetch_index(entries, 0);
+        // Where the next one will stand; an index behind the end is no error here.
+        if rest.is_empty() {
+            prefetch_index(entries, entries.len());
+        } else {
+            prefetch_index(rest, rest.len());
+        }
+        for at in (0..self.terms.len().min(16)).step_by(2) {
+            prefetch_index(&self.terms, at);
+        }
     }
 
     fn numbered(&self, number: u32) -> Option<&Entry> {
@@ -464,30 +477,4 @@ fn nth(first: u32, count: usize) -> u32 {
 /// How many entries `number` is behind `first`.
 fn offset(number: u32, first: u32) -> usize {
     usize::try_from(number.wrapping_sub(first) & NUMBERS).unwrap_or(usize::MAX)
-}
-
-/// Where one of the two keys of an entry stands in the index.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Slot(u32);
-
-impl Slot {
-    /// The slots of an entry: one for each identity it has.
-    fn of(number: u32, entry: &Entry) -> impl Iterator<Item = Self> + use<> {
-        let keys = [entry.own, entry.event];
-        [Self(number << 1), Self(number << 1 | 1)]
-            .into_iter()
-            .zip(keys)
-            .filter(|(_, key)| *key != Key::NONE)
-            .map(|(slot, _)| slot)
-    }
-
-    /// The entry's number.
-    const fn number(self) -> u32 {
-        self.0 >> 1
-    }
-
-    /// The key that it stands for.
-    const fn key(self, entry: &Entry) -> Key {
-        if self.0 & 1 == 0 { entry.own } else { entry.event }
-    }
 }
