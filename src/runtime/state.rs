@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::LOGIC_VERSION;
 use super::store::Store;
-use crate::dataflows::ledger::{Part, Rest, Restored, read_players};
+use crate::dataflows::ledger::{Group, Part, Rest, Restored};
 use crate::epoch::{Epoch, Spread};
 use crate::sinks::tally::Progress;
 
@@ -144,17 +144,23 @@ fn read_manifest(bytes: &[u8]) -> Option<Manifest> {
     (checksum == format!("{:016x}", xxh3_64(body.as_bytes()))).then(|| serde_json::from_str(body).ok())?
 }
 
-/// Players of every group, by key.
-pub(crate) type Groups = BTreeMap<u8, BTreeMap<String, Player>>;
+/// Players by key group.
+pub(crate) type Groups = BTreeMap<u8, Group>;
 
-/// Reads every group of a snapshot over what came before it, each where it has its checksum; `each` sees
-/// the bytes of every group.
+/// Reads groups of a snapshot over what came before it, those that are `wanted`, each where it has its
+/// checksum; `each` sees the bytes of every group.
 ///
 /// # Errors
 /// Where an object is missing or damaged.
-pub(crate) fn load_groups(store: &Store, manifest: &Manifest, groups: &mut Groups, mut each: impl FnMut(&[u8])) -> Result<()> {
+pub(crate) fn load_groups(
+    store: &Store,
+    manifest: &Manifest,
+    groups: &mut Groups,
+    wanted: impl Fn(u8) -> bool,
+    mut each: impl FnMut(&[u8]),
+) -> Result<()> {
     let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for place in &manifest.groups {
+    for place in manifest.groups.iter().filter(|place| wanted(place.group)) {
         if !objects.contains_key(place.object.as_str()) {
             let bytes = store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
             objects.insert(&place.object, bytes);
@@ -165,8 +171,8 @@ pub(crate) fn load_groups(store: &Store, manifest: &Manifest, groups: &mut Group
         if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
             bail!("{} is damaged: group {} has another checksum", place.object, place.group);
         }
-        read_players(bytes, groups.entry(place.group).or_default())
-            .with_context(|| format!("{}, group {}", place.object, place.group))?;
+        let group = groups.entry(place.group).or_default();
+        group.read(bytes).with_context(|| format!("{}, group {}", place.object, place.group))?;
         each(bytes);
     }
     Ok(())
@@ -256,29 +262,50 @@ impl State {
         Ok(None)
     }
 
-    fn load(&self, manifest: &Manifest, all: &[Manifest], spread: Spread) -> Result<Vec<Restored>> {
-        let mut by_group = Groups::new();
-        for epoch in manifest.needs.iter().chain([&manifest.epoch]) {
-            let part = all
-                .iter()
-                .find(|each| each.epoch == *epoch)
-                .with_context(|| format!("snapshot {epoch}, which it needs, is missing"))?;
-            load_groups(&self.store, part, &mut by_group, |_| {})?;
+    /// The players of one worker, from a chain of snapshots.
+    fn load_worker(&self, chain: &[&Manifest], worker: u32, spread: Spread) -> Result<Vec<Player>> {
+        let mut groups = Groups::new();
+        for part in chain {
+            load_groups(&self.store, part, &mut groups, |group| spread.worker(u32::from(group)) == worker, |_| {})?;
         }
-        let mut restored: Vec<Restored> = (0..spread.workers).map(|_| Restored::default()).collect();
-        for (group, players) in by_group {
-            if let Some(owner) = restored.get_mut(spread.worker(u32::from(group)) as usize) {
-                owner.players.extend(players.into_values());
-            }
+        let mut players = Vec::with_capacity(groups.values().map(Group::len).sum());
+        players.extend(groups.into_values().flat_map(Group::into_players));
+        Ok(players)
+    }
+
+    fn load(&self, manifest: &Manifest, all: &[Manifest], spread: Spread) -> Result<Vec<Restored>> {
+        let mut chain = Vec::new();
+        for epoch in manifest.needs.iter().chain([&manifest.epoch]) {
+            let part = all.iter().find(|each| each.epoch == *epoch);
+            chain.push(part.with_context(|| format!("snapshot {epoch}, which it needs, is missing"))?);
+        }
+        // Each worker's players on a thread of their own.
+        let loaded: Vec<Result<Vec<Player>>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..spread.workers)
+                .map(|worker| {
+                    scope.spawn({
+                        let chain = &chain;
+                        move || self.load_worker(chain, worker, spread)
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| bail!("a reader of the snapshot panicked")))
+                .collect()
+        });
+        let mut restored = Vec::new();
+        for players in loaded {
+            restored.push(Restored { players: players?, ..Restored::default() });
         }
         let logical_time = manifest.rest.iter().map(|rest| rest.logical_time).max().unwrap_or(i64::MIN);
         let next_revision = manifest.rest.iter().map(|rest| rest.next_revision).max().unwrap_or(0);
-        let chain = manifest.rest.iter().find_map(|rest| rest.rulebook).unwrap_or_default();
+        let rulebook = manifest.rest.iter().find_map(|rest| rest.rulebook).unwrap_or_default();
         for worker in &mut restored {
             worker.held = manifest.rest.iter().flat_map(|rest| rest.held.iter().cloned()).collect();
             worker.logical_time = logical_time;
             worker.next_revision = next_revision;
-            worker.rulebook = RulebookChain { seq: chain.0, hash: chain.1 };
+            worker.rulebook = RulebookChain { seq: rulebook.0, hash: rulebook.1 };
         }
         Ok(restored)
     }

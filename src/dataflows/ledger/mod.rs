@@ -38,7 +38,7 @@ use outbox::Outbox;
 use players::{Players, Slot};
 use wheel::Wheel;
 
-pub(crate) use snapshot::{Part, Rest, Restored, SnapshotPort, read_players};
+pub(crate) use snapshot::{Group, Part, Rest, Restored, SnapshotPort};
 
 /// What an epoch amounts to at one worker.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What the ledger hands out for a snapshot, and takes back in when it is restored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 use std::sync::mpsc::Sender;
@@ -82,20 +82,54 @@ pub(crate) struct Restored {
     pub(crate) rulebook: RulebookChain,
 }
 
-/// Reads the records of one group: over `players`, which what came before has filled.
-///
-/// # Errors
-/// Where a record is damaged.
-pub(crate) fn read_players(mut bytes: &[u8], players: &mut BTreeMap<String, Player>) -> Result<(), RecordError> {
-    while !bytes.is_empty() {
-        let (head, rest) = bytes.split_first_chunk::<4>().ok_or(RecordError::Damaged)?;
-        let (record, behind) = rest.split_at_checked(u32::from_le_bytes(*head) as usize).ok_or(RecordError::Damaged)?;
-        bytes = behind;
-        let key = Player::key_of(record)?;
-        let before = players.remove(key);
-        players.insert(key.to_owned(), Player::restore(record, before)?);
+/// The players of one key group, as snapshots that are read one after the other leave them.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    players: Vec<Option<Player>>,
+    /// Where each of them stands; known once a snapshot is read over another one. Nothing goes by its order.
+    places: HashMap<String, usize>,
+}
+
+impl Group {
+    /// Reads the records of one snapshot over what came before.
+    ///
+    /// # Errors
+    /// Where a record is damaged.
+    pub(crate) fn read(&mut self, mut bytes: &[u8]) -> Result<(), RecordError> {
+        let over = !self.players.is_empty();
+        if over && self.places.is_empty() {
+            let keys = self.players.iter().map(|player| player.as_ref().map_or("", Player::key).to_owned());
+            self.places = keys.zip(0..).collect();
+        }
+        while !bytes.is_empty() {
+            let (head, rest) = bytes.split_first_chunk::<4>().ok_or(RecordError::Damaged)?;
+            let (record, behind) = rest.split_at_checked(u32::from_le_bytes(*head) as usize).ok_or(RecordError::Damaged)?;
+            bytes = behind;
+            if !over {
+                self.players.push(Some(Player::restore(record, None)?));
+                continue;
+            }
+            let key = Player::key_of(record)?;
+            match self.places.get(key).and_then(|place| self.players.get_mut(*place)) {
+                Some(player) => *player = Some(Player::restore(record, player.take())?),
+                None => {
+                    self.places.insert(key.to_owned(), self.players.len());
+                    self.players.push(Some(Player::restore(record, None)?));
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// How many there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.players.len()
+    }
+
+    /// All of them.
+    pub(crate) fn into_players(self) -> impl Iterator<Item = Player> {
+        self.players.into_iter().flatten()
+    }
 }
 
 impl Ledger {

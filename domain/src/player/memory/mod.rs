@@ -335,10 +335,10 @@ impl Memory {
 
     fn push(&mut self, entry: Entry) -> u32 {
         if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact((self.entries.len() >> 2).max(4));
+            self.entries.reserve_exact(growth(self.entries.len()));
         }
         if self.marks.len() == self.marks.capacity() {
-            self.marks.reserve_exact((self.marks.len() >> 2).max(8));
+            self.marks.reserve_exact(growth(self.marks.len()));
         }
         let number = nth(self.first, self.entries.len());
         self.marks.push_back(entry.marks());
@@ -466,6 +466,15 @@ impl Memory {
     /// How many things are remembered.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+}
+
+/// By how much a memory of that many entries grows: few players have few bets, and many bets are many bytes.
+const fn growth(entries: usize) -> usize {
+    match entries {
+        0..4 => 2,
+        4..64 => entries >> 1,
+        _ => entries >> 2,
     }
 }
 
