@@ -332,15 +332,15 @@ pub struct Unmatched<'a> {
     pub player: Option<&'a str>,
     /// Its `event_id`.
     pub event_id: &'a str,
-    /// The field that names what did not come.
-    pub field: &'static str,
+    /// Why it is set aside.
+    pub dead: Dead,
 }
 
 /// Where facts go.
 pub trait Facts {
     /// Takes one fact; what it borrows does not outlive the call.
     fn fact(&mut self, fact: &Fact<'_>);
-    /// Takes a reversal that waited in vain.
+    /// Takes a reversal that waited in vain, or that what it waited for cannot bear.
     fn unmatched(&mut self, letter: &Unmatched<'_>);
     /// Counts something.
     fn note(&mut self, note: Note);

@@ -51,7 +51,7 @@ impl Player {
         if placed.free_spin {
             return Ok(Bet::spin(placed.amount));
         }
-        let terms = self.terms(event, placed, rate, now.programme, scene).ok_or(OVERFLOW)?;
+        let (terms, unknown_game) = self.terms(event, placed, rate, now.programme, scene).ok_or(OVERFLOW)?;
         let mut bet = Bet::new(placed.amount, terms).ok_or(OVERFLOW)?;
         if scene.rules.defects.has(Defect::FloorPoints) {
             bet.points = Micros(bet.points.0.div_euclid(1_000_000) * 1_000_000);
@@ -61,25 +61,29 @@ impl Player {
             && bet.points < Micros::LIMIT
             && self.cumulative.plus(bet.base).is_some()
             && self.fits(EntryType::Accrue, bet.points);
-        if fits { Ok(bet) } else { Err(OVERFLOW) }
+        if !fits {
+            return Err(OVERFLOW);
+        }
+        if unknown_game {
+            note_unknown_game(scene);
+        }
+        Ok(bet)
     }
 
     /// What a bet is counted by: weights, promotions and rates of points of the revision in force when
-    /// it occurred, the multiplier of the tier in force before it (rules 1 and 16).
+    /// it occurred, the multiplier of the tier in force before it (rules 1 and 16); and whether its game is one
+    /// without a weight.
     fn terms(
         &self,
         event: &Event<'_>,
         placed: &BetPlaced<'_>,
         rate: Decimal,
         programme: &Programme,
-        scene: &mut Scene<'_>,
-    ) -> Option<Terms> {
+        scene: &Scene<'_>,
+    ) -> Option<(Terms, bool)> {
         let then = of_then(event, programme, scene.rules);
         let game_type = then.games.game_type(placed.game_id, placed.game_type);
-        let (weight, unknown) = then.games.weight(game_type);
-        if unknown {
-            note_unknown_game(scene);
-        }
+        let (weight, unknown_game) = then.games.weight(game_type);
         let inclusive = i64::from(scene.rules.defects.has(Defect::InclusiveTo));
         let promotion = then.promotions.multiplier(event.occurred_at.plus(-inclusive), event.brand, game_type)?;
         let tier =
@@ -88,7 +92,8 @@ impl Player {
             (StakeBasis::RealOnly, Some(real)) if real != placed.amount => (real, placed.amount),
             _ => (Decimal::ONE, Decimal::ONE),
         };
-        Some(Terms { rate, per_unit: then.points.per_unit, weight, multiplier: promotion.times(tier)?, share })
+        let multiplier = promotion.times(tier)?;
+        Some((Terms { rate, per_unit: then.points.per_unit, weight, multiplier, share }, unknown_game))
     }
 
     fn post_bet(&mut self, event: &Event<'_>, placed: &BetPlaced<'_>, bet: &Bet, now: &Now<'_>, scene: &mut Scene<'_>) {

@@ -6,10 +6,20 @@ use super::points::About;
 use super::{BET, Cause, Now, Player, Scene};
 use crate::defect::Defect;
 use crate::event::{Event, Record};
-use crate::fact::{EntryType, Outcome, Unmatched};
+use crate::fact::{Dead, DeadKind, EntryType, Outcome, Unmatched};
 use crate::identity::Key;
 use crate::money::{Decimal, Micros, round6};
 use crate::time::{Day, Instant};
+
+/// The dead letter of a correction beyond what we hold (rule 1).
+const CORRECTION_OVERFLOW: Dead = Dead { field: "new_amount", ..OVERFLOW };
+
+/// The dead letter of a reversal whose bet did not come in time (rule 9).
+const UNMATCHED: Dead = Dead {
+    kind: DeadKind::TooLate,
+    field: "original_bet_id",
+    error: "what it refers to did not come within the history that is kept",
+};
 
 /// A reversal whose bet has not come yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -166,7 +176,7 @@ impl Player {
             return Outcome::Applied;
         };
         let Some(corrected) = decide_correction(&bet, new_amount) else {
-            return Outcome::Dead(crate::fact::Dead { field: "new_amount", ..OVERFLOW });
+            return Outcome::Dead(CORRECTION_OVERFLOW);
         };
         self.remember(event, now);
         self.correct(&mut cause, bet_id, &found, &bet, corrected, now, scene);
@@ -278,10 +288,12 @@ impl Player {
                     }
                 }
                 Reversal::Correct(new_amount) => {
-                    if let Some(corrected) = decide_correction(&bet, new_amount) {
-                        self.correct(&mut cause, bet_id, &found, &bet, corrected, now, scene);
-                        bet = corrected;
-                    }
+                    let Some(corrected) = decide_correction(&bet, new_amount) else {
+                        self.set_aside(&each, CORRECTION_OVERFLOW, scene);
+                        continue;
+                    };
+                    self.correct(&mut cause, bet_id, &found, &bet, corrected, now, scene);
+                    bet = corrected;
                 }
             }
         }
@@ -292,14 +304,24 @@ impl Player {
         let Some(rare) = self.rare.as_mut().filter(|rare| !rare.waiting.is_empty()) else { return };
         let gone: Vec<Waiting> = rare.waiting.extract_if(.., |each| each.day < oldest).collect();
         for each in gone {
-            scene.out.unmatched(&Unmatched {
-                record: Record { topic: &each.topic, partition: each.partition, offset: each.offset, payload: &each.payload },
-                brand: self.brand(),
-                player: self.id(),
-                event_id: &each.event_id,
-                field: "original_bet_id",
-            });
+            self.set_aside(&each, UNMATCHED, scene);
         }
+    }
+
+    /// A reversal that waited leaves as a dead letter: it was applied when it came.
+    fn set_aside(&self, waiting: &Waiting, dead: Dead, scene: &mut Scene<'_>) {
+        scene.out.unmatched(&Unmatched {
+            record: Record {
+                topic: &waiting.topic,
+                partition: waiting.partition,
+                offset: waiting.offset,
+                payload: &waiting.payload,
+            },
+            brand: self.brand(),
+            player: self.id(),
+            event_id: &waiting.event_id,
+            dead,
+        });
     }
 }
 

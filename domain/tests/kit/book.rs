@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
-use tidemark_domain::fact::{EntryType, Fact, FactId, FactKind, Facts, Note, PointsPosted, Unmatched};
+use tidemark_domain::fact::{DeadKind, EntryType, Fact, FactId, FactKind, Facts, Note, PointsPosted, Unmatched};
 use tidemark_domain::money::Micros;
 use tidemark_domain::rules::Rules;
 use tidemark_domain::time::{Instant, Zone};
@@ -205,7 +205,8 @@ impl Facts for Desk {
         if (record.topic, record.partition, record.offset, record.payload) != ("bets.v1", 3, 7, letter.event_id) {
             self.wrong.push(format!("the record of {letter:?}"));
         }
-        self.lines.push(format!("unmatched {} {}", letter.event_id, letter.field));
+        let word = if letter.dead.kind == DeadKind::TooLate { "unmatched" } else { letter.dead.kind.name() };
+        self.lines.push(format!("{word} {} {}", letter.event_id, letter.dead.field));
     }
 
     fn note(&mut self, note: Note) {

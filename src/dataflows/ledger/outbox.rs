@@ -97,11 +97,11 @@ impl Facts for Outbox {
 
     fn unmatched(&mut self, unmatched: &Unmatched<'_>) {
         let Record { topic, partition, offset, payload } = unmatched.record;
-        self.notes.unmatched += 1;
+        self.notes.unmatched += u64::from(unmatched.dead.kind == DeadKind::TooLate);
         self.letter(&Letter {
-            kind: DeadKind::TooLate.name().to_owned(),
-            error: "what it refers to did not come within the history that is kept".to_owned(),
-            field: Some(unmatched.field.to_owned()),
+            kind: unmatched.dead.kind.name().to_owned(),
+            error: unmatched.dead.error.to_owned(),
+            field: Some(unmatched.dead.field.to_owned()),
             topic: topic.to_owned(),
             partition,
             offset,
