@@ -275,7 +275,7 @@ fn resume(arguments: &Arguments) {
     let options = options(arguments);
     let start = Watch::now();
     for (number, mut source) in (0_u32..).zip(files::open(Path::new(&options.events)).expect("the input is there")) {
-        reference::search(&mut source, number).expect("the input can be read");
+        reference::search(&mut source, number, None).expect("the input can be read");
     }
     // Every start searches the whole input for rates and rulebooks, so many files at a time as there are workers.
     let search = start.elapsed().as_secs_f64() / f64::from(options.workers);

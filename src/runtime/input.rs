@@ -28,71 +28,56 @@ pub(super) fn open_input(events: &str, workers: u32, whole: bool, watcher: &Arc<
         return open_kafka(events, watcher);
     }
     let mut opened = files::open(Path::new(events))?;
+    let (records, hashes) = search_all(&mut opened, workers, whole)?;
     let mut fingerprint = Xxh3::new();
     let mut bytes = 0;
-    for source in &opened {
-        bytes += fingerprint_file(source, whole, &mut fingerprint)?;
+    for (source, hash) in opened.iter().zip(hashes) {
+        // Name, length and content of a file: another input is told from this one.
+        let failed = |cause| crate::sources::Error::File { path: source.path().to_owned(), cause };
+        let length = std::fs::metadata(source.path()).map_err(failed)?.len();
+        let partition = source.partition();
+        fingerprint.update(format!("{}\n{}\n{length}\n{hash:032x}\n", partition.topic, partition.number).as_bytes());
+        bytes += length;
     }
-    let records = search_all(&mut opened, workers)?;
     let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
     Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: Some(bytes), kafka: false })
 }
 
-/// Name, length and content of a file: another input is told from this one.
-fn fingerprint_file(source: &FileSource, whole: bool, hasher: &mut Xxh3) -> Result<u64, Failure> {
-    use std::io::Read as _;
-    let failed = |cause| crate::sources::Error::File { path: source.path().to_owned(), cause };
-    let mut file = std::fs::File::open(source.path()).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let partition = source.partition();
-    hasher.update(
-        format!(
-            "{}
-{}
-{length}
-",
-            partition.topic, partition.number
-        )
-        .as_bytes(),
-    );
-    let mut chunk = vec![0; 1 << 20];
-    if !whole {
-        return Ok(length);
-    }
-    loop {
-        let count = file.read(&mut chunk).map_err(failed)?;
-        if count == 0 {
-            return Ok(length);
-        }
-        hasher.update(chunk.get(..count).unwrap_or(&[]));
-    }
-}
+/// What a file was found to hold: rates and rulebooks, and the hash of all its bytes where that was asked for.
+type Searched = Result<(Vec<Standing>, u128), crate::sources::Error>;
 
-/// Searches all files for rates and rulebooks, `workers` files at a time.
-fn search_all(sources: &mut [FileSource], workers: u32) -> Result<Vec<Standing>, Failure> {
+/// Searches all files, `workers` files at a time.
+fn search_all(
+    sources: &mut [FileSource],
+    workers: u32,
+    whole: bool,
+) -> Result<(Vec<Standing>, Vec<u128>), crate::sources::Error> {
     let next = AtomicU64::new(0);
-    let slots: Vec<Mutex<(u32, &mut FileSource)>> = (0_u32..).zip(sources.iter_mut()).map(Mutex::new).collect();
-    let found: Mutex<Vec<Standing>> = Mutex::new(Vec::new());
-    let search = || -> Result<(), crate::sources::Error> {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed) as usize;
-            let Some(slot) = slots.get(at) else { return Ok(()) };
-            let Ok(mut slot) = slot.lock() else { return Ok(()) };
-            let (number, source) = &mut *slot;
-            let records = reference::search(source, *number)?;
-            if let Ok(mut all) = found.lock() {
-                all.extend(records);
-            }
+    let slots: Vec<Mutex<(u32, &mut FileSource, Option<Searched>)>> =
+        (0_u32..).zip(sources.iter_mut()).map(|(number, source)| Mutex::new((number, source, None))).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..workers.max(1) {
+            scope.spawn(|| {
+                while let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    let Ok(mut held) = slot.lock() else { return };
+                    let (number, source, found) = &mut *held;
+                    let mut hasher = Xxh3::new();
+                    let records = reference::search(source, *number, whole.then_some(&mut hasher));
+                    *found = Some(records.map(|records| (records, hasher.digest128())));
+                }
+            });
         }
-    };
-    let results: Vec<Result<(), crate::sources::Error>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers.max(1)).map(|_| scope.spawn(search)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(Ok(()))).collect()
     });
-    for result in results {
-        result?;
+    let (mut all, mut hashes) = (Vec::new(), Vec::new());
+    for slot in slots {
+        // Every slot was filled: a thread that panics ends the scope with its panic.
+        if let Some(found) = slot.into_inner().ok().and_then(|(_, _, found)| found) {
+            let (records, hash) = found?;
+            all.extend(records);
+            hashes.push(hash);
+        }
     }
-    Ok(found.into_inner().unwrap_or_default())
+    Ok((all, hashes))
 }
 
 fn open_kafka(events: &str, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {

@@ -17,6 +17,7 @@ use tidemark_domain::fact::DeadKind;
 use tidemark_domain::programme::resolve;
 use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::rules::{RateSeen, Rates, Revision, Rules};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::decode::{Decoded, Detail, Publication, Rejected, Scratch, Verdict, decode};
 use super::files::FileSource;
@@ -53,39 +54,39 @@ pub struct Standing {
     pub text: String,
 }
 
-/// Whether a file can hold a reference record at all.
-fn may_hold(source: &FileSource) -> Result<bool, Error> {
-    if source.path().extension().is_some_and(|ending| ending == "gz" || ending == "zst") {
-        return Ok(true);
-    }
+/// Whether a file can hold a reference record at all. With a hasher it is read to its end for that, too.
+fn may_hold(source: &FileSource, mut hasher: Option<&mut Xxh3>) -> Result<bool, Error> {
+    const OVERLAP: usize = 32;
+    let packed = source.path().extension().is_some_and(|ending| ending == "gz" || ending == "zst");
     let failed = |cause| Error::File { path: source.path().to_owned(), cause };
     let mut file = File::open(source.path()).map_err(failed)?;
     // Their names, and escapes that could spell them.
     let wanted = ["FxRate", "ProgrammePublished", "\\u00"].map(Finder::new);
-    const OVERLAP: usize = 32;
     let mut chunk = vec![0; (1 << 17) + OVERLAP];
-    let mut kept = 0;
-    loop {
+    let (mut kept, mut found) = (0, packed);
+    while !found || hasher.is_some() {
         let count = file.read(chunk.get_mut(kept..).unwrap_or(&mut [])).map_err(failed)?;
         if count == 0 {
-            return Ok(false);
+            break;
         }
         let filled = kept + count;
-        let read = chunk.get(..filled).unwrap_or(&[]);
-        if wanted.iter().any(|name| name.find(read).is_some()) {
-            return Ok(true);
+        if let Some(hash) = hasher.as_deref_mut() {
+            hash.update(chunk.get(kept..filled).unwrap_or(&[]));
         }
+        let read = chunk.get(..filled).unwrap_or(&[]);
+        found = found || wanted.iter().any(|name| name.find(read).is_some());
         kept = filled.min(OVERLAP);
         chunk.copy_within(filled - kept..filled, 0);
     }
+    Ok(found)
 }
 
-/// The reference records of one file.
+/// The reference records of one file; a hasher gets all bytes of the file on the way.
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn search(source: &mut FileSource, partition: u32) -> Result<Vec<Standing>, Error> {
-    if !may_hold(source)? {
+pub fn search(source: &mut FileSource, partition: u32, hasher: Option<&mut Xxh3>) -> Result<Vec<Standing>, Error> {
+    if !may_hold(source, hasher)? {
         return Ok(Vec::new());
     }
     read_all(source, partition)
