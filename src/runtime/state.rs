@@ -351,7 +351,7 @@ impl State {
         let mut groups = Vec::new();
         let mut rest = Vec::new();
         for part in parts {
-            debug_assert!(part.worker < spread.workers, "a part comes from a worker");
+            assert!(!cfg!(feature = "checked") || part.worker < spread.workers, "a part comes from a worker");
             for (group, bytes) in part.groups {
                 let shard = spread.shard(u32::from(group));
                 let object = shards.entry(shard).or_default();

@@ -87,7 +87,7 @@ impl Player {
         if let Some(purse) = self.purse.after(entry, points) {
             self.purse = purse;
         }
-        debug_assert!(self.purse.balanced(), "P-1");
+        assert!(!cfg!(feature = "checked") || self.purse.balanced(), "P-1");
         let posted = PointsPosted {
             entry,
             points,
