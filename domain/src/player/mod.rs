@@ -270,13 +270,13 @@ impl Player {
         if matches!(event.kind, EventKind::DepositMade { approved: false }) {
             return None;
         }
-        let keys = [event.identity.event, event.identity.own[0], event.identity.own[1]];
+        let keys = [event.identity.own[0], event.identity.own[1], event.identity.event];
         match self.known(&keys, event.identity.body, now) {
             Known::New => None,
             Known::Same => Some(Outcome::Duplicate),
-            Known::Other => Some(Outcome::Dead(Dead {
+            Known::Other(place) => Some(Outcome::Dead(Dead {
                 kind: DeadKind::Conflict,
-                field: conflicting_field(event),
+                field: identity_field(event, place),
                 error: "the same identity was there before with another body",
             })),
         }
@@ -289,8 +289,8 @@ impl Player {
         let known = self.memory.known(keys, body, self.today.plus(-clock.history_days - 1));
         let Some(rare) = self.rare.as_ref().filter(|rare| rare.payments.len() > 0) else { return known };
         match (known, rare.payments.known(keys, body, self.today.plus(-clock.payment_history_days - 1))) {
-            (Known::New, other) => other,
-            (_, Known::Other) => Known::Other,
+            (Known::Other(first), Known::Other(second)) => Known::Other(first.min(second)),
+            (Known::New, other) | (_, other @ Known::Other(_)) => other,
             (first, _) => first,
         }
     }
@@ -473,9 +473,9 @@ impl Identity3 {
     }
 }
 
-/// The field that names what stands twice: the type's own identity, else `event_id`.
-fn conflicting_field(event: &Event<'_>) -> &'static str {
-    event.event_type.row().identities.first().map_or("event_id", |field| field.name())
+/// The field that names the identity at a place: the type's own come first, `event_id` last.
+fn identity_field(event: &Event<'_>, place: usize) -> &'static str {
+    event.event_type.row().identities.get(place).map_or("event_id", |field| field.name())
 }
 
 /// Counts a game without a weight.

@@ -253,7 +253,7 @@ impl Ledger {
             let (parcel, packed) = ordering.record(pending);
             if let Some(partition) = job.partitions.get(packed.partition as usize) {
                 let event = parcel.event(packed, &partition.topic, partition.number);
-                let right = guess.filter(|slot| self.players.was_right(*slot, event.brand, event.player));
+                let right = guess.filter(|slot| self.players.is(*slot, event.brand, event.player));
                 self.apply_event(right, packed, &event, &job);
             }
         }

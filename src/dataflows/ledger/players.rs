@@ -53,11 +53,6 @@ impl Players {
         Some(slot)
     }
 
-    /// Whether a guess was right.
-    pub(super) fn was_right(&self, slot: Slot, brand: &str, player: Option<&str>) -> bool {
-        self.is(slot, brand, player)
-    }
-
     pub(super) fn get(&self, slot: Slot) -> &Player {
         &self.kept(slot).player
     }
@@ -69,7 +64,8 @@ impl Players {
         Some(Slot(found.1))
     }
 
-    fn is(&self, slot: Slot, brand: &str, player: Option<&str>) -> bool {
+    /// Whether the player there has that key: a guess is to be asked.
+    pub(super) fn is(&self, slot: Slot, brand: &str, player: Option<&str>) -> bool {
         let key = self.kept(slot).player.key();
         match player {
             None => key == brand,

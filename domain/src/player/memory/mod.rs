@@ -106,8 +106,8 @@ pub(crate) enum Known {
     New,
     /// The same body.
     Same,
-    /// Another body.
-    Other,
+    /// Another body, of the identity at this place of those asked for; the first of them.
+    Other(usize),
 }
 
 /// See the module's words.
@@ -155,22 +155,23 @@ impl Memory {
     pub(crate) fn known(&self, keys: &[Key; 3], body: u64, oldest: Day) -> Known {
         let mut known = Known::New;
         let body = half(body);
-        let mut see = |entry: &Entry| {
+        let mut see = |place: usize, entry: &Entry| {
             if self.day(entry) < oldest {
                 return;
             }
-            if entry.body != body {
-                known = Known::Other;
-            } else if known == Known::New {
-                known = Known::Same;
-            }
+            known = match known {
+                Known::Other(first) if entry.body != body => Known::Other(first.min(place)),
+                _ if entry.body != body => Known::Other(place),
+                Known::New => Known::Same,
+                Known::Same | Known::Other(_) => known,
+            };
         };
         match &self.index {
             Some(index) => {
-                for key in keys.iter().filter(|key| **key != Key::NONE) {
+                for (place, key) in keys.iter().enumerate().filter(|(_, key)| **key != Key::NONE) {
                     for slot in index.iter_hash(key.0) {
                         if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == *key) {
-                            see(entry);
+                            see(place, entry);
                         }
                     }
                 }
@@ -180,8 +181,8 @@ impl Memory {
         known
     }
 
-    /// Every entry that has one of these identities, found by its marks.
-    fn search(&self, keys: &[Key; 3], mut see: impl FnMut(&Entry)) {
+    /// Every entry that has one of these identities, found by its marks; with the place of the identity.
+    fn search(&self, keys: &[Key; 3], mut see: impl FnMut(usize, &Entry)) {
         // A key that is none searches for another one's mark: many entries have the mark of none.
         let any = keys.map(mark).into_iter().max().unwrap_or(0);
         let [first, second, third] = keys.map(|key| if key == Key::NONE { any } else { mark(key) });
@@ -197,8 +198,8 @@ impl Memory {
                 if hits > 0 {
                     let start = before + at * 16;
                     for entry in self.entries.range(start..(start + chunk.len()).min(self.entries.len())) {
-                        if keys.iter().any(|key| has(entry, *key)) {
-                            see(entry);
+                        for (place, _) in keys.iter().enumerate().filter(|(_, key)| has(entry, **key)) {
+                            see(place, entry);
                         }
                     }
                 }
