@@ -302,11 +302,7 @@ fn small(factors: &[i128], scale: u32, divisor: i128) -> Option<Micros> {
         denominator = denominator.checked_mul(power(scale - 6)?)?;
     }
     let (quotient, remainder) = (numerator.checked_div(denominator)?, numerator.checked_rem(denominator)?);
-    let up = match remainder.cmp(&(denominator - remainder)) {
-        Ordering::Less => 0,
-        Ordering::Greater => 1,
-        Ordering::Equal => quotient & 1,
-    };
+    let up = goes_up(remainder.cmp(&(denominator - remainder)), quotient & 1 == 1);
     Some(Micros(i128::from(quotient) + i128::from(up)))
 }
 
@@ -339,12 +335,7 @@ fn wide(factors: &[i128], scale: u32, divisor: i128) -> Option<Micros> {
     }
     let mut quotient = &numerator / &denominator;
     let remainder = &numerator % &denominator;
-    let up = match (remainder * BigInt::from(2)).cmp(&denominator) {
-        Ordering::Less => false,
-        Ordering::Greater => true,
-        Ordering::Equal => quotient.bit(0),
-    };
-    if up {
+    if goes_up((remainder * BigInt::from(2)).cmp(&denominator), quotient.bit(0)) {
         quotient += BigInt::from(1);
     }
     let magnitude = quotient.to_i128()?;
@@ -357,25 +348,17 @@ fn big_pow10(exponent: u32) -> BigInt {
 
 /// Division with ties to the even neighbour. `divisor` must be positive.
 fn div_half_even(dividend: i128, divisor: i128) -> i128 {
-    if divisor == 1 {
-        return dividend;
-    }
-    if let (Ok(small), Ok(by)) = (i64::try_from(dividend), i64::try_from(divisor)) {
-        let (quotient, remainder) = (small.div_euclid(by), small.rem_euclid(by));
-        let up = match remainder.cmp(&(by - remainder)) {
-            Ordering::Less => 0,
-            Ordering::Greater => 1,
-            Ordering::Equal => quotient & 1,
-        };
-        return i128::from(quotient + up);
-    }
     let (quotient, remainder) = (dividend.div_euclid(divisor), dividend.rem_euclid(divisor));
-    let up = match remainder.cmp(&(divisor - remainder)) {
-        Ordering::Less => 0,
-        Ordering::Greater => 1,
-        Ordering::Equal => quotient & 1,
-    };
-    quotient + up
+    quotient + i128::from(goes_up(remainder.cmp(&(divisor - remainder)), quotient & 1 == 1))
+}
+
+/// Whether a quotient is rounded up, by its remainder beside one half; a tie goes to the even neighbour.
+const fn goes_up(beside_half: Ordering, odd: bool) -> bool {
+    match beside_half {
+        Ordering::Less => false,
+        Ordering::Greater => true,
+        Ordering::Equal => odd,
+    }
 }
 
 /// Appends `mantissa` x 10^-`scale` in plain form, without trailing zeros behind the point.
@@ -419,10 +402,6 @@ fn write_parts(out: &mut Vec<u8>, mut whole: u64, mut fraction: u64, mut scale: 
         }
     };
     if fraction != 0 {
-        if scale >= 4 && fraction.rem_euclid(10_000) == 0 {
-            fraction = fraction.div_euclid(10_000);
-            scale -= 4;
-        }
         while fraction.rem_euclid(10) == 0 {
             fraction = fraction.div_euclid(10);
             scale -= 1;

@@ -110,18 +110,6 @@ fn two(value: u32) -> [u8; 2] {
     [b'0' + small.div_euclid(10).rem_euclid(10), b'0' + small.rem_euclid(10)]
 }
 
-/// The number in `count` ASCII digits from `from`.
-fn number(text: &[u8], from: usize, count: usize) -> Option<i64> {
-    let mut value = 0;
-    for byte in text.get(from..from + count)? {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        value = value * 10 + i64::from(byte - b'0');
-    }
-    Some(value)
-}
-
 /// Milliseconds of an optional fraction of a second, and what follows it.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.', digits)) = text.split_first() else { return Some((0, text)) };
@@ -138,14 +126,15 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 fn offset_minutes(zone: &[u8]) -> Option<i64> {
-    let sign = match zone.first()? {
-        b'Z' | b'z' if zone.len() == 1 => return Some(0),
-        b'+' => 1,
-        b'-' => -1,
+    let (sign, digits) = match zone {
+        [b'Z' | b'z'] => return Some(0),
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
         _ => return None,
     };
-    let (hours, minutes) = (number(zone, 1, 2)?, number(zone, 4, 2)?);
-    (zone.len() == 6 && zone.get(3) == Some(&b':') && hours <= 23 && minutes <= 59).then_some(sign * (hours * 60 + minutes))
+    let [h0, h1, b':', m0, m1] = digits else { return None };
+    let (hours, minutes) = (pair(*h0, *h1)?, pair(*m0, *m1)?);
+    (hours <= 23 && minutes <= 59).then_some(sign * i64::from(hours * 60 + minutes))
 }
 
 fn is_leap(year: i64) -> bool {

@@ -113,10 +113,6 @@ impl Ordering {
     pub(super) fn take_before(&mut self, limit: i64, ready: &mut Vec<Pending>) {
         ready.append(&mut self.due);
         self.waiting.retain_mut(|run| run.take_before(limit, ready));
-        if limit == i64::MAX {
-            // Nothing is after it.
-            ready.extend(self.waiting.drain(..).flat_map(|run| run.records.into_iter().skip(run.gone)));
-        }
         if self.waiting.len() > RUNS_MAX {
             let all = self.waiting.drain(..).flat_map(|run| run.records.into_iter().skip(run.gone)).collect();
             self.waiting.push(Run::of(all));
