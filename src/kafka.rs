@@ -2,13 +2,14 @@
 //!
 //! Owns: every `ClientConfig`. Does not own: what is read or written; that is `sources/kafka` and the sinks.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
@@ -113,11 +114,35 @@ impl std::fmt::Debug for Consumer {
     }
 }
 
-fn config(brokers: &str) -> ClientConfig {
+/// Where a cluster is, and how to speak to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// `HOST:PORT`, several separated by commas.
+    pub brokers: String,
+    /// Settings of librdkafka beside those that are made here: security, mostly.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl From<&str> for Cluster {
+    fn from(brokers: &str) -> Self {
+        Self { brokers: brokers.to_owned(), settings: BTreeMap::new() }
+    }
+}
+
+impl From<&Self> for Cluster {
+    fn from(cluster: &Self) -> Self {
+        cluster.clone()
+    }
+}
+
+fn config(cluster: &Cluster) -> ClientConfig {
     #[expect(clippy::disallowed_methods, reason = "the only place that builds clients")]
     let mut config = ClientConfig::new();
+    for (name, value) in &cluster.settings {
+        config.set(name, value);
+    }
     config
-        .set("bootstrap.servers", brokers)
+        .set("bootstrap.servers", &cluster.brokers)
         .set("client.id", "tidemark")
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.max.ms", "2000")
@@ -131,11 +156,42 @@ fn config(brokers: &str) -> ClientConfig {
 ///
 /// # Errors
 /// Where librdkafka refuses the settings.
-pub fn inspector(brokers: &str) -> Result<Consumer, Error> {
-    let mut config = config(brokers);
+pub fn inspector(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
+    let cluster = cluster.into();
+    let mut config = config(&cluster);
     config.set("isolation.level", "read_committed");
     let client = config.create_with_context(Context::default());
-    client.map(|client| Consumer(Some(client))).map_err(|cause| Error::new("cannot make a Kafka client", brokers, &cause))
+    client
+        .map(|client| Consumer(Some(client)))
+        .map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))
+}
+
+/// A client that only asks, and is told the high watermark: open transactions count.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn uncommitted_inspector(cluster: &Cluster) -> Result<Consumer, Error> {
+    let mut config = config(cluster);
+    config.set("isolation.level", "read_uncommitted");
+    let client = config.create_with_context(Context::default());
+    client
+        .map(|client| Consumer(Some(client)))
+        .map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))
+}
+
+/// What the offsets of sources are committed under, for tools that show lag: a group that nobody joins.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn group(cluster: &Cluster, name: &str) -> Result<Option<ConsumerGroupMetadata>, Error> {
+    let mut config = config(cluster);
+    config.set("group.id", name).set("enable.auto.commit", "false");
+    let client: BaseConsumer<Context> = config
+        .create_with_context(Context::default())
+        .map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))?;
+    let metadata = client.group_metadata();
+    drop(Consumer(Some(client)));
+    Ok(metadata)
 }
 
 /// A consumer for one partition that is assigned by offset.
@@ -151,8 +207,9 @@ pub fn inspector(brokers: &str) -> Result<Consumer, Error> {
 ///
 /// # Errors
 /// Where librdkafka refuses the settings.
-pub fn consumer(brokers: &str) -> Result<Consumer, Error> {
-    let mut config = config(brokers);
+pub fn consumer(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
+    let cluster = cluster.into();
+    let mut config = config(&cluster);
     config
         .set("group.id", "tidemark-unjoined")
         .set("enable.auto.commit", "false")
@@ -167,14 +224,16 @@ pub fn consumer(brokers: &str) -> Result<Consumer, Error> {
         .set("queued.min.messages", "5000")
         .set("queued.max.messages.kbytes", "2048");
     let client = config.create_with_context(Context::default());
-    client.map(|client| Consumer(Some(client))).map_err(|cause| Error::new("cannot make a Kafka consumer", brokers, &cause))
+    client
+        .map(|client| Consumer(Some(client)))
+        .map_err(|cause| Error::new("cannot make a Kafka consumer", &cluster.brokers, &cause))
 }
 
 /// A producer; a key goes to the partition that Kafka's Java clients would choose.
 pub type Producer = BaseProducer<Context>;
 
-fn producer_config(brokers: &str) -> ClientConfig {
-    let mut config = config(brokers);
+fn producer_config(cluster: &Cluster) -> ClientConfig {
+    let mut config = config(cluster);
     config
         .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
@@ -191,9 +250,26 @@ fn producer_config(brokers: &str) -> ClientConfig {
 ///
 /// # Errors
 /// Where librdkafka refuses the settings.
-pub fn producer(brokers: &str) -> Result<Producer, Error> {
-    let client = producer_config(brokers).create_with_context(Context::default());
-    client.map_err(|cause| Error::new("cannot make a Kafka producer", brokers, &cause))
+pub fn producer(cluster: impl Into<Cluster>) -> Result<Producer, Error> {
+    let cluster = cluster.into();
+    let client = producer_config(&cluster).create_with_context(Context::default());
+    client.map_err(|cause| Error::new("cannot make a Kafka producer", &cluster.brokers, &cause))
+}
+
+/// A producer with transactions that has not yet begun any: the caller calls `init_transactions`, and learns
+/// what it answers.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration) -> Result<Producer, Error> {
+    let mut config = producer_config(cluster);
+    config
+        .set("transactional.id", id)
+        .set("transaction.timeout.ms", timeout.as_millis().to_string())
+        .set("linger.ms", "5")
+        .set("queue.buffering.max.kbytes", "65536");
+    let client = config.create_with_context(Context::default());
+    client.map_err(|cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
 }
 
 /// A producer with transactions, ready to begin the first; it fences any other with the same id.
@@ -201,7 +277,7 @@ pub fn producer(brokers: &str) -> Result<Producer, Error> {
 /// # Errors
 /// Where librdkafka refuses the settings or the brokers refuse the id.
 pub fn transactional_producer(brokers: &str, id: &str) -> Result<Producer, Error> {
-    let mut config = producer_config(brokers);
+    let mut config = producer_config(&brokers.into());
     config.set("transactional.id", id);
     let failed = |cause| Error::new(&format!("cannot make the Kafka producer {id}"), brokers, &cause);
     let producer: Producer = config.create_with_context(Context::default()).map_err(failed)?;
@@ -244,19 +320,38 @@ pub fn finish(producer: &Producer) -> Result<(), Error> {
     }
 }
 
+/// A client that changes topics.
+pub type Admin = AdminClient<Context>;
+
+/// A client that changes topics and says how they are set.
+///
+/// # Errors
+/// Where librdkafka refuses the settings.
+pub fn admin(cluster: &Cluster) -> Result<Admin, Error> {
+    let client = config(cluster).create_with_context(Context::default());
+    client.map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))
+}
+
 /// Creates topics with the brokers' own replication and waits until they can be used. Those that exist stay as they are.
 ///
 /// # Errors
 /// Where a topic cannot be created, or is not there within a minute.
-pub fn create_topics(brokers: &str, topics: &[(&str, u32)]) -> Result<(), Error> {
-    let failed = |cause: &dyn std::fmt::Display| Error::new("cannot create topics", brokers, cause);
-    let admin: AdminClient<Context> = config(brokers).create_with_context(Context::default()).map_err(|cause| failed(&cause))?;
+pub fn create_topics(cluster: impl Into<Cluster>, topics: &[(&str, u32)]) -> Result<(), Error> {
     // -1: as many replicas as the brokers give a topic by default.
     let new = |&(name, partitions): &(_, u32)| NewTopic::new(name, partitions.cast_signed(), TopicReplication::Fixed(-1));
-    let wanted: Vec<_> = topics.iter().map(new).collect();
+    create(&cluster.into(), &topics.iter().map(new).collect::<Vec<_>>())
+}
+
+/// Creates topics as they are described. Those that exist stay as they are.
+///
+/// # Errors
+/// Where a topic cannot be created, or is not there within a minute.
+pub fn create(cluster: &Cluster, topics: &[NewTopic<'_>]) -> Result<(), Error> {
+    let failed = |cause: &dyn std::fmt::Display| Error::new("cannot create topics", &cluster.brokers, cause);
+    let admin = admin(cluster)?;
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|cause| failed(&cause))?;
-    let created = runtime.block_on(admin.create_topics(&wanted, &options)).map_err(|cause| failed(&cause))?;
+    let created = runtime.block_on(admin.create_topics(topics, &options)).map_err(|cause| failed(&cause))?;
     for outcome in created {
         if let Err((name, code)) = outcome
             && code != RDKafkaErrorCode::TopicAlreadyExists
@@ -267,9 +362,9 @@ pub fn create_topics(brokers: &str, topics: &[(&str, u32)]) -> Result<(), Error>
     let since = Instant::now();
     loop {
         let known = admin.inner().fetch_metadata(None, PATIENCE).map_err(|cause| failed(&cause))?;
-        let Some(missing) = topics.iter().find(|(name, _)| !usable(&known, name)) else { return Ok(()) };
+        let Some(missing) = topics.iter().find(|topic| !usable(&known, topic.name)) else { return Ok(()) };
         if since.elapsed() > PATIENCE {
-            return Err(failed(&format!("topic {} has no leader yet", missing.0)));
+            return Err(failed(&format!("topic {} has no leader yet", missing.name)));
         }
         std::thread::sleep(Duration::from_millis(50));
     }

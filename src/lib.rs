@@ -4,12 +4,16 @@
 //! bring them to the worker that owns the player, whose ledger applies them by the rules of
 //! `tidemark_domain`, and [`sinks`] publish the facts that follow. [`runtime`] starts all that and ends it.
 
+pub mod api;
 mod buffers;
 pub mod cli;
+pub mod config;
 mod container;
 mod dataflows;
 pub mod epoch;
+pub mod journal;
 pub mod kafka;
+pub mod metrics;
 pub mod murmur2;
 pub mod report;
 pub mod runtime;

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
     arg_required_else_help = true,
     after_help = "Example, which needs nothing else and takes seconds:\n  tidemark demo\n\n\
                   Exit codes: 0 done, 1 failed, 2 bad usage, bad programme or unreadable input,\n\
-                  70 a defect, 78 state or version does not fit."
+                  70 a defect, 75 a newer start took over, 78 configuration, state or version does not fit."
 )]
 pub struct Arguments {
     /// What to do
@@ -36,6 +36,28 @@ pub enum Command {
         tidemark replay --programme programme --events kafka://127.0.0.1:9092/bets.v1,fx.v1 \\\n    \
             --out results --state state --workers 2")]
     Replay(Replay),
+    /// Run the service: events in from Kafka, facts out to Kafka, each exactly once
+    ///
+    /// Goes on until it is asked to end (SIGTERM): then it finishes the open commit, writes a snapshot and
+    /// leaves with 0. Whatever dies, a new start goes on where the last commit was; of two starts the newer
+    /// one goes on.
+    #[command(after_help = "Examples:\n  \
+        tidemark run --config tidemark.toml\n  \
+        tidemark run --config tidemark.toml --drain --json")]
+    Run(Run),
+    /// Prove that every fact of a service is there, once; only reads, beside a running job too
+    ///
+    /// Reads the committed outputs, replays the bound input, and compares both with the progress records,
+    /// commit by commit. Exit code 0 all there once, 70 with what is lost, doubled or different, 1 when inputs
+    /// or outputs are no longer kept.
+    #[command(after_help = "Example:\n  tidemark verify --config tidemark.toml --json")]
+    Verify(Verify),
+    /// Check the configuration of the service, tidemark.toml, or print what is in force
+    #[command(subcommand, after_help = "Example:\n  tidemark config check tidemark.toml")]
+    Config(Config),
+    /// Say which topics a job needs, check them, or make those that are missing
+    #[command(subcommand, after_help = "Example:\n  tidemark topics create --config tidemark.toml")]
+    Topics(Topics),
     /// Run a synthetic casino through everything and show what came of it; needs nothing else
     ///
     /// Writes a casino's events, replays them under the default programme, prints a report and leaves the
@@ -63,6 +85,106 @@ pub enum Command {
     },
 }
 
+/// `run`
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The configuration
+    #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Stop at the ends that the partitions have now, as a replay does, and print the summary
+    #[arg(long)]
+    pub drain: bool,
+    /// Workers, instead of [job] workers
+    #[arg(long, value_name = "N")]
+    pub workers: Option<u32>,
+    /// Go on although this version may compute something else than what an older one published
+    #[arg(long)]
+    pub accept_divergence: bool,
+    /// Print the summary of a drain as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Plant a defect, in builds that have the switch
+    #[arg(long, hide = true)]
+    pub defect: Option<String>,
+}
+
+/// `verify`
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The configuration of the service
+    #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print the result as JSON: the summary, and what is wrong
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Say everything that is wrong with a configuration, each with file, line and column
+    ///
+    /// Reads the environment too, as `run` does. Exit code 0 when it is sound, 78 when it is not.
+    #[command(after_help = "Example:\n  tidemark config check tidemark.toml")]
+    Check {
+        /// The file
+        #[arg(default_value = "tidemark.toml")]
+        path: PathBuf,
+        /// Print the problems as a JSON list
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the configuration in force as TOML: after each value stands where it came from
+    ///
+    /// Secrets are printed as stars. Exit code 0, or 78 when the configuration is not sound.
+    #[command(after_help = "Example:\n  TIDEMARK__JOB__WORKERS=4 tidemark config print tidemark.toml")]
+    Print {
+        /// The file
+        #[arg(default_value = "tidemark.toml")]
+        path: PathBuf,
+    },
+}
+
+/// `topics …`
+#[derive(Debug, Subcommand)]
+pub enum Topics {
+    /// Say which topics a job needs, with key, partitions, retention and compaction
+    #[command(after_help = "Example:\n  tidemark topics print --config tidemark.toml")]
+    Print {
+        /// The configuration
+        #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+        config: PathBuf,
+        /// Partitions of inputs that are keyed by player
+        #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        partitions: u32,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what about the topics has to be put right
+    ///
+    /// Exit code 0 when nothing would stop the service or lose anything, 1 when something would.
+    #[command(after_help = "Example:\n  tidemark topics check --config tidemark.toml")]
+    Check {
+        /// The configuration
+        #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+        config: PathBuf,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the topics that are missing; those that are there stay as they are
+    #[command(after_help = "Example:\n  tidemark topics create --config tidemark.toml --partitions 12")]
+    Create {
+        /// The configuration
+        #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+        config: PathBuf,
+        /// Partitions of inputs that are keyed by player
+        #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        partitions: u32,
+    },
+}
+
 /// `replay`
 #[derive(Debug, clap::Args)]
 pub struct Replay {
@@ -86,6 +208,11 @@ pub struct Replay {
     /// Keep state here: an interrupted run goes on from it, with another number of workers if asked
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Follow the bindings of a service, `now` included: URL/JOB, its [store] url and the job's name
+    ///
+    /// What comes out is what the service published, whatever its clock mode.
+    #[arg(long, value_name = "URL/JOB", conflicts_with_all = ["state", "until"])]
+    pub bindings: Option<String>,
     /// When profiles leave: `end`, one for each player; `live`, also at each change of tier or status
     #[arg(long, value_name = "WHEN", value_parser = ["live", "end"], default_value = "end", hide_possible_values = true)]
     pub profiles: String,

@@ -3,11 +3,12 @@
 //! Owns: arguments, exit codes, and every text on standard output and standard error. Does not own: what is
 //! done; each command is a few lines over `runtime`, `sources` and `report`.
 //!
-//! Reading order: `args` (what can be typed), then a file for each command (`replay`, `demo`, `generate`,
+//! Reading order: `args` (what can be typed), then a file for each command (`run`, `replay`, `demo`, `generate`,
 //! `programme`, `examples` for `programme test`, `snapshot`); `print`, `progress` and `screen` are what they
 //! stand on.
 
 mod args;
+mod config;
 mod demo;
 mod examples;
 mod generate;
@@ -15,8 +16,10 @@ mod print;
 mod programme;
 mod progress;
 mod replay;
+mod run;
 mod screen;
 mod snapshot;
+mod topics;
 
 pub use args::{Arguments, Command};
 
@@ -36,7 +39,7 @@ pub fn main() -> u8 {
             return code;
         }
     };
-    match run(arguments) {
+    match carry_out(arguments) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("tidemark: {failure}");
@@ -46,8 +49,15 @@ pub fn main() -> u8 {
 }
 
 /// Runs one command; gives the exit code.
-fn run(arguments: Arguments) -> Result<u8, Failure> {
+fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.command {
+        Command::Verify(arguments) => run::verify(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Topics(args::Topics::Print { config, partitions, json }) => topics::show(&config, partitions, json),
+        Command::Topics(args::Topics::Check { config, json }) => topics::check(&config, json),
+        Command::Topics(args::Topics::Create { config, partitions }) => topics::create(&config, partitions),
+        Command::Config(args::Config::Check { path, json }) => config::check(&path, json),
+        Command::Config(args::Config::Print { path }) => config::print(&path),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -28,6 +28,7 @@ pub(super) fn run(arguments: &Replay) -> Result<u8, Failure> {
     options.workers = arguments.workers;
     options.until = until;
     options.state = arguments.state.clone();
+    options.bindings.clone_from(&arguments.bindings);
     options.live_profiles = arguments.profiles == "live";
     options.pace.epoch_bytes = arguments.epoch_bytes.max(1);
     options.intervals.snapshot = Duration::from_millis(arguments.snapshot_interval_ms);
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Replay) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn defects(name: Option<&str>) -> Result<Defects, Failure> {
+pub(super) fn defects(name: Option<&str>) -> Result<Defects, Failure> {
     let Some(name) = name else { return Ok(Defects::default()) };
     let defect = Defect::ALL.iter().find(|defect| defect.name() == name);
     let planted = defect.and_then(|defect| Defects::default().with(*defect));

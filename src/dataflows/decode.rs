@@ -10,13 +10,13 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::parcel::{Last, Parcel, Settled, SourceReport};
+use super::parcel::{Last, Parcel, Read, Settled, SourceReport};
 use super::{Arrival, Clocks, Job};
 use crate::container::VecBuilder;
 use crate::epoch::{Clock, Epoch, Spread};
 use crate::sinks::letter::{Letter, Payload};
 use crate::sources::decode::{Decoded, Rejected, Scratch, Verdict, decode as decode_record};
-use crate::sources::reference::Found;
+use crate::sources::reference::{Found, Reference};
 use crate::sources::{Batch, RawRecord};
 
 /// See the module's words.
@@ -29,8 +29,16 @@ pub(crate) fn decode<'scope>(
 ) -> Stream<'scope, Epoch, Vec<Parcel>> {
     let (job, clocks) = (Arc::clone(job), Clocks::clone(clocks));
     arrivals.unary::<VecBuilder<Parcel>, _, _, _>(pact, "decode", move |_capability, _info| {
-        let mut decoder =
-            Decoder { job, worker, clocks, scratch: Scratch::default(), key: Vec::new(), report: SourceReport::default() };
+        let mut decoder = Decoder {
+            reference: Arc::clone(&job.reference),
+            job,
+            worker,
+            clocks,
+            scratch: Scratch::default(),
+            key: Vec::new(),
+            now: None,
+            report: SourceReport::default(),
+        };
         move |input, output| {
             input.for_each_stamp(|capability, data| {
                 for arrival in data.flat_map(|container| container.drain(..)) {
@@ -48,6 +56,10 @@ struct Decoder {
     job: Arc<Job>,
     worker: u32,
     clocks: Clocks,
+    /// What is known of rates and rulebooks, as of the epoch that is read.
+    reference: Arc<Reference>,
+    /// The epoch's wall clock, in mode `wall`.
+    now: Option<i64>,
     scratch: Scratch,
     key: Vec<u8>,
     report: SourceReport,
@@ -65,23 +77,42 @@ impl Decoder {
             if let Some(before) = known.borrow().iter().find(|each| each.partition == place.partition) {
                 place.clock = before.clock;
             }
+            if let Some((_, floor)) = arrival.floors.iter().find(|(partition, _)| *partition == place.partition) {
+                place.clock.reach(floor.saturating_add(self.job.clock.ordering_delay_ms));
+            }
+            if let Some(now) = arrival.now {
+                place.clock.begin(now, self.job.clock);
+            }
+        }
+        self.now = arrival.now;
+        if let Some(news) = &arrival.news {
+            self.reference = Arc::clone(news);
         }
         for (partition, batch) in arrival.batches {
             let clock = places.iter_mut().find(|place| place.partition == partition).map(|place| &mut place.clock);
             if let Some(clock) = clock {
+                self.report.read.push(Read { partition, records: batch.records.len() as u64, ..Read::default() });
                 self.decode_batch(partition, &batch, clock, &mut parcels);
             }
             batch.recycle();
         }
+        for place in &mut places {
+            if let Some(now) = arrival.now.filter(|_| arrival.at_end.contains(&place.partition)) {
+                place.clock.reach(now);
+            }
+        }
         let least =
             places.iter().filter(|place| !place.ended).map(|place| place.clock.least(self.job.clock)).min().unwrap_or(i64::MAX);
-        let last = arrival.last.then(|| Last { greatest: places.iter().filter_map(|place| place.clock.greatest()).max() });
+        let greatest = || arrival.now.or_else(|| places.iter().filter_map(|place| place.clock.greatest()).max());
+        let last = arrival.last.then(|| Last { greatest: greatest() });
         known.borrow_mut().clone_from(&places);
         self.report.places = places;
         for parcel in &mut parcels {
             parcel.least = least;
             parcel.last = last;
             if parcel.to == self.worker {
+                parcel.now = arrival.now;
+                parcel.news.clone_from(&arrival.news);
                 parcel.report = Some(Box::new(std::mem::take(&mut self.report)));
             }
         }
@@ -134,11 +165,24 @@ impl Decoder {
         parcels: &mut [Parcel],
     ) {
         let settings = self.job.clock;
-        let timed = match decoded.occurred_at {
-            Some(at) => clock.take(at.0, settings),
+        let now = self.now.unwrap_or(i64::MAX);
+        let limit = now.saturating_add(settings.future_tolerance_ms);
+        let clamped = decoded.occurred_at.is_some_and(|at| at.0 > limit);
+        let occurred_at = decoded.occurred_at.map(|at| if clamped { now } else { at.0 });
+        let timed = match occurred_at {
+            Some(at) => clock.take(at, now, settings),
             // Only types of `config.v1` may have no time: they apply as soon as anything can.
             None => clock.time(clock.least(settings), settings),
         };
+        if let Some(read) = self.report.read.last_mut() {
+            read.late += u64::from(timed.late);
+            // Some of them tell enough.
+            if let (Some(wall), Some(at)) = (self.now, decoded.occurred_at)
+                && offset.is_multiple_of(64)
+            {
+                read.delays.push(wall - at.0);
+            }
+        }
         if self.job.until.is_some_and(|until| timed.as_of > until) {
             self.report.beyond_until += 1;
             return;
@@ -150,7 +194,16 @@ impl Decoder {
             self.key.extend_from_slice(player.as_bytes());
         }
         let group = Spread::group(&self.key);
-        let settled = Settled { partition, offset, as_of: timed.as_of, late: timed.late, key: xxh3_64(&self.key), group };
+        let settled = Settled {
+            partition,
+            offset,
+            occurred_at: occurred_at.unwrap_or(timed.as_of),
+            as_of: timed.as_of,
+            late: timed.late,
+            clamped,
+            key: xxh3_64(&self.key),
+            group,
+        };
         if let Some(parcel) = parcels.get_mut(self.job.spread.worker(group) as usize) {
             parcel.push(decoded, text, settled);
         }
@@ -158,9 +211,9 @@ impl Decoder {
 
     /// Counts a rate or a publication as what it was found to be before the run.
     fn reference(&mut self, partition: u32, offset: u64, decoded: &Decoded<'_>, text: &str, parcels: &mut [Parcel]) {
-        let job = Arc::clone(&self.job);
+        let reference = Arc::clone(&self.reference);
         let wrong_topic = self.wrong_topic(partition, decoded.event_type);
-        let found = job.reference.found.get(&(partition, offset)).filter(|_| !wrong_topic);
+        let found = reference.found.get(&(partition, offset)).filter(|_| !wrong_topic);
         match found {
             Some(Found::Applied) => self.report.applied += 1,
             Some(Found::Duplicate) => self.report.duplicates += 1,

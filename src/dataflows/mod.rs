@@ -40,6 +40,25 @@ pub(crate) struct Arrival {
     pub(crate) places: Vec<Place>,
     /// Whether it is the worker's last one.
     pub(crate) last: bool,
+    /// The epoch's wall clock, in ms; none where no wall clock enters.
+    pub(crate) now: Option<i64>,
+    /// Partitions that were read to their end: their clock is `now`.
+    pub(crate) at_end: Vec<u32>,
+    /// Partitions that are taken in only now, each with logical time as it was before the epoch.
+    pub(crate) floors: Vec<(u32, i64)>,
+    /// Rates and rulebooks, where the epoch brought any: all that are known with it.
+    pub(crate) news: Option<Arc<Reference>>,
+}
+
+/// When profiles leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Profiles {
+    /// At the end only.
+    End,
+    /// At every change of tier, status or by a command, and at the end.
+    Live,
+    /// At such a change at once; after any other at most this often, in ms of the epochs' wall clock.
+    Every(i64),
 }
 
 /// What does not change while a job runs.
@@ -54,11 +73,15 @@ pub(crate) struct Job {
     /// Whether the input is Kafka, where rates and rulebooks count only in their own topics.
     pub(crate) kafka: bool,
     /// Rules, and what was found before the run.
-    pub(crate) reference: Reference,
+    pub(crate) reference: Arc<Reference>,
     /// The end that was asked for.
     pub(crate) until: Option<i64>,
-    /// Whether profiles leave at every change.
-    pub(crate) live_profiles: bool,
+    /// How far logical time may go in one epoch, in ms, where a wall clock drives it.
+    pub(crate) step_ms: Option<i64>,
+    /// When profiles leave.
+    pub(crate) profiles: Profiles,
+    /// Whether every shard's facts leave by themselves, each with its key; else all of a worker leave together.
+    pub(crate) by_shard: bool,
     /// Whether postings of points leave at all; benchmarks measure without.
     pub(crate) ledger_topic: bool,
 }

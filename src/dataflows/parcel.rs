@@ -2,6 +2,7 @@
 //! sender and receiver, records packed side by side with one text behind them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use prefetch_index::prefetch_index;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::buffers::Pool;
 use crate::epoch::Place;
 use crate::sinks::letter::Letter;
 use crate::sources::decode::{By, Decoded, Detail};
+use crate::sources::reference::Reference;
 
 /// What one worker has for another in one epoch. Always sent, also when it is empty: it carries time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,6 +39,11 @@ pub(crate) struct Parcel {
     pub(crate) letters: Vec<Letter>,
     /// What the sender counted and where it stands; only in its parcel to itself.
     pub(crate) report: Option<Box<SourceReport>>,
+    /// The epoch's wall clock; only in a parcel to oneself.
+    pub(crate) now: Option<i64>,
+    /// What is known of rates and rulebooks from this epoch on; only in a parcel to oneself.
+    #[serde(skip)]
+    pub(crate) news: Option<Arc<Reference>>,
 }
 
 /// The end of a sender's input.
@@ -63,6 +70,21 @@ pub(crate) struct SourceReport {
     pub(crate) duplicates: u64,
     /// Where each partition of the sender stands after the epoch.
     pub(crate) places: Vec<Place>,
+    /// What was read of each partition.
+    pub(crate) read: Vec<Read>,
+}
+
+/// What was read of a partition in an epoch.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Read {
+    /// Its number.
+    pub(crate) partition: u32,
+    /// How many records.
+    pub(crate) records: u64,
+    /// How many of them were late.
+    pub(crate) late: u64,
+    /// How long before the epoch's `now` some of them had occurred, in ms.
+    pub(crate) delays: Vec<i64>,
 }
 
 /// A part of a parcel's text.
@@ -120,6 +142,7 @@ const LATE: u8 = 1;
 const FREE_SPIN: u8 = 2;
 const FIRST: u8 = 4;
 const SECOND: u8 = 8;
+const CLAMPED: u8 = 16;
 /// Two bits that say how a status is forced.
 const MODE_SHIFT: u32 = 5;
 
@@ -234,8 +257,10 @@ impl<'p, 'a> Packer<'p, 'a> {
 pub(crate) struct Settled {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
+    pub(crate) occurred_at: i64,
     pub(crate) as_of: i64,
     pub(crate) late: bool,
+    pub(crate) clamped: bool,
     pub(crate) key: u64,
     pub(crate) group: u32,
 }
@@ -269,13 +294,13 @@ impl Parcel {
         let Identity { event, own, body } = decoded.identity;
         self.records.push(Packed {
             as_of: settled.as_of,
-            occurred_at: decoded.occurred_at.map_or(settled.as_of, |instant| instant.0),
+            occurred_at: settled.occurred_at,
             partition: settled.partition,
             offset: settled.offset,
             key: settled.key,
             group: settled.group as u8,
             event_type: decoded.event_type as u8,
-            flags: flags | if settled.late { LATE } else { 0 },
+            flags: flags | if settled.late { LATE } else { 0 } | if settled.clamped { CLAMPED } else { 0 },
             event: event.0,
             own: [own[0].0, own[1].0],
             body,
@@ -340,7 +365,7 @@ impl Parcel {
             occurred_at: Instant(packed.occurred_at),
             as_of: Instant(packed.as_of),
             late: packed.flags & LATE != 0,
-            clamped: false,
+            clamped: packed.flags & CLAMPED != 0,
             identity: Identity { event: Key(packed.event), own: [Key(packed.own[0]), Key(packed.own[1])], body: packed.body },
             event_type,
             kind: self.kind(event_type, packed),

@@ -7,6 +7,9 @@
 //! *Apply time.* A record that is behind the clock by more than the ordering delay is late and gets the
 //! instant clock - delay; any other keeps its own time. Nothing that is yet to be read can have an apply
 //! time before clock - delay: that is what the partition contributes to logical time.
+//!
+//! *The wall clock.* In mode `wall` every epoch has a `now`. A clock is never beyond it, and a partition that
+//! was read to its end has the clock `now`, so that a silent night still comes to its midnight.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,12 +40,24 @@ pub struct Timed {
 }
 
 impl Clock {
-    /// Takes the time of the next record and gives its apply time, by the clock before it.
+    /// Takes the time of the next record and gives its apply time, by the clock before it. `now` is that of
+    /// the record's epoch, `i64::MAX` where no wall clock enters.
     #[inline]
-    pub fn take(&mut self, occurred_at: i64, settings: ClockSettings) -> Timed {
+    pub fn take(&mut self, occurred_at: i64, now: i64, settings: ClockSettings) -> Timed {
         let timed = self.time(occurred_at, settings);
-        self.observe(occurred_at, settings);
+        self.observe(occurred_at, now, settings);
         timed
+    }
+
+    /// An epoch begins whose `now` this is: what was held back because it was beyond an earlier `now` counts.
+    pub fn begin(&mut self, now: i64, settings: ClockSettings) {
+        self.settle(now, settings);
+    }
+
+    /// The clock is `at` at least: that of a partition that was read to its end is the epoch's `now`, that of
+    /// one that is taken in later is where logical time is.
+    pub fn reach(&mut self, at: i64) {
+        self.now = Some(self.now.map_or(at, |now| now.max(at)));
     }
 
     /// The apply time of a record at `occurred_at`, by the clock as it is.
@@ -54,7 +69,7 @@ impl Clock {
     }
 
     #[inline]
-    fn observe(&mut self, time: i64, settings: ClockSettings) {
+    fn observe(&mut self, time: i64, now: i64, settings: ClockSettings) {
         match self.greatest {
             None => self.greatest = Some(time),
             Some(greatest) if time > greatest => {
@@ -64,9 +79,14 @@ impl Clock {
             Some(greatest) if time == greatest || self.second.is_some_and(|second| time <= second) => return,
             Some(_) => self.second = Some(time),
         }
+        self.settle(now, settings);
+    }
+
+    #[inline]
+    fn settle(&mut self, limit: i64, settings: ClockSettings) {
         if let (Some(greatest), Some(second)) = (self.greatest, self.second) {
             let formula = if greatest - second <= settings.future_tolerance_ms { greatest } else { second };
-            self.now = Some(self.now.map_or(formula, |now| now.max(formula)));
+            self.reach(formula.min(limit));
         }
     }
 
@@ -94,7 +114,7 @@ mod tests {
     fn after(times: &[i64]) -> Option<i64> {
         let mut clock = Clock::default();
         for time in times {
-            clock.take(*time, SETTINGS);
+            clock.take(*time, i64::MAX, SETTINGS);
         }
         clock.now
     }
@@ -115,10 +135,25 @@ mod tests {
     #[test]
     fn late_means_behind_by_more_than_the_delay() {
         let mut clock = Clock::default();
-        clock.take(9_000, SETTINGS);
-        clock.take(10_000, SETTINGS);
-        assert_eq!(clock.take(9_000, SETTINGS), Timed { as_of: 9_000, late: false });
-        assert_eq!(clock.take(8_999, SETTINGS), Timed { as_of: 9_000, late: true });
+        clock.take(9_000, i64::MAX, SETTINGS);
+        clock.take(10_000, i64::MAX, SETTINGS);
+        assert_eq!(clock.take(9_000, i64::MAX, SETTINGS), Timed { as_of: 9_000, late: false });
+        assert_eq!(clock.take(8_999, i64::MAX, SETTINGS), Timed { as_of: 9_000, late: true });
         assert_eq!(clock.least(SETTINGS), 9_000);
+    }
+    #[test]
+    fn no_clock_is_beyond_now_and_one_at_its_end_is_now() {
+        let mut clock = Clock::default();
+        clock.take(9_000, 9_500, SETTINGS);
+        clock.take(10_000, 9_500, SETTINGS);
+        assert_eq!(clock.now, Some(9_500));
+        clock.begin(9_700, SETTINGS);
+        assert_eq!(clock.now, Some(9_700));
+        clock.begin(20_000, SETTINGS);
+        assert_eq!(clock.now, Some(10_000));
+        clock.reach(20_000);
+        assert_eq!(clock.least(SETTINGS), 19_000);
+        clock.reach(5_000);
+        assert_eq!(clock.now, Some(20_000));
     }
 }

@@ -91,7 +91,8 @@ fn open_kafka(events: &str, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure
         let partition = source.partition().clone();
         fingerprint.update(format!("{}\n{}\n", partition.topic, partition.number).as_bytes());
         if partition.topic == "fx.v1" || partition.topic == "config.v1" {
-            records.extend(reference::read_all(source, number)?);
+            let all = reference::read_all(source, number)?;
+            records.extend(all.into_iter().filter(|each| reference::belongs(&partition.topic, &each.text)));
         }
     }
     let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();

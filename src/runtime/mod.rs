@@ -1,13 +1,15 @@
 //! The life of a process: what is read, what is started, and how it ends. Only this part knows everything.
 //!
-//! Reading order: this file, `replay`, `worker`, `publisher`, `state`, `store`.
+//! Reading order: this file, `replay`, `worker`, `publisher`, `state`, `store`; `service` for the service.
 
 mod input;
 pub mod programme;
 mod publisher;
 pub mod replay;
+pub mod service;
 pub mod state;
 pub mod store;
+pub mod topics;
 mod worker;
 
 use thiserror::Error;
@@ -27,6 +29,9 @@ pub enum Failure {
     /// A defect, or a hash that differs: exit code 70.
     #[error("{0}")]
     Defect(String),
+    /// A newer start of the job took over: exit code 75.
+    #[error("{0}")]
+    Superseded(String),
     /// State that does not fit: exit code 78.
     #[error("{0}")]
     Mismatch(String),
@@ -40,6 +45,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Defect(_) => 70,
+            Self::Superseded(_) => 75,
             Self::Mismatch(_) => 78,
         }
     }
@@ -51,6 +57,17 @@ impl From<crate::sources::Error> for Failure {
             crate::sources::Error::Usage(message) => Self::Usage(message),
             crate::sources::Error::File { ref cause, .. } => Self::Usage(format!("{error}: {cause}")),
             other @ crate::sources::Error::Kafka(_) => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<crate::journal::Refused> for Failure {
+    fn from(refused: crate::journal::Refused) -> Self {
+        use crate::journal::Refused;
+        match refused {
+            Refused::Superseded(_) => Self::Superseded(refused.to_string()),
+            Refused::Mismatch(message) => Self::Mismatch(message),
+            Refused::Failed(error) => Self::Failed(error),
         }
     }
 }

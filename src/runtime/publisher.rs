@@ -93,15 +93,19 @@ impl Publisher {
         let mut last = false;
         for part in parts {
             self.progress.tally.add_counts(&part.tally);
-            self.progress.tally.add_blocks(&part.blocks);
+            for lane in &part.lanes {
+                self.progress.tally.add_blocks(&lane.blocks);
+            }
             merge(&mut self.progress.places, part.places);
             self.progress.logical_time = self.progress.logical_time.max(part.logical_time);
             last = part.last;
-            if !again {
-                self.sink.write(&part.blocks)?;
-            }
-            for block in part.blocks {
-                buffers::give(block.bytes);
+            for lane in part.lanes {
+                if !again {
+                    self.sink.write(&lane.blocks)?;
+                }
+                for block in lane.blocks {
+                    buffers::give(block.bytes);
+                }
             }
         }
         self.progress.epoch = epoch;

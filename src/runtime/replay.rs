@@ -16,11 +16,11 @@ use xxhash_rust::xxh3::Xxh3;
 use super::input::{Input, open_input};
 use super::programme::load_programme;
 use super::publisher::{Intervals, Publisher};
-use super::state::{Event, JobFile, State};
+use super::state::{Beside, Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
 use super::{Failure, LOGIC_VERSION, worker};
-use crate::dataflows::Job;
 use crate::dataflows::ledger::{Restored, SnapshotPort};
+use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Epoch, Place, Spread};
 use crate::sinks::files::{Contents, FileSink, Record, inspect};
 use crate::sinks::tally::Progress;
@@ -46,6 +46,8 @@ pub struct Options {
     pub until: Option<Instant>,
     /// The folder of state, to be resumed from.
     pub state: Option<PathBuf>,
+    /// Where a service keeps its journal: its bindings are followed.
+    pub bindings: Option<String>,
     /// Whether profiles leave at every change.
     pub live_profiles: bool,
     /// How much is read at a time.
@@ -69,6 +71,7 @@ impl Options {
             workers: 1,
             until: None,
             state: None,
+            bindings: None,
             live_profiles: false,
             pace: Pace { epoch_bytes: 256 * 1024, epochs_in_flight: 8 },
             intervals: Intervals { commit: Duration::from_millis(500), snapshot: Duration::from_secs(60) },
@@ -110,7 +113,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(progress: &Progress) -> Self {
+    /// The summary of what everything amounts to.
+    #[must_use]
+    pub fn of(progress: &Progress) -> Self {
         let tally = &progress.tally;
         let facts = Topic::ALL
             .iter()
@@ -169,6 +174,20 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         }
         programmes.push(Arc::new(programme));
     }
+    if let Some(bindings) = &options.bindings {
+        begin(
+            options,
+            &JobFile {
+                version: 0,
+                logic_version: 0,
+                programme: String::new(),
+                events: String::new(),
+                until: None,
+                live_profiles: false,
+            },
+        )?;
+        return super::service::replay_bindings(options, bindings, watcher);
+    }
     let input = open_input(&options.events, options.workers, options.state.is_some(), watcher)?;
     let job_file = JobFile {
         version: 1,
@@ -225,7 +244,10 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
 }
 
 /// Writes the summary, and is done.
-fn finish(options: &Options, progress: &Progress) -> Result<Summary, Failure> {
+///
+/// # Errors
+/// Where it cannot be written.
+pub(super) fn finish(options: &Options, progress: &Progress) -> Result<Summary, Failure> {
     let summary = Summary::of(progress);
     let path = options.out.join("summary.json");
     let text = serde_json::to_string_pretty(&summary).context("cannot write the summary").map_err(Failure::Failed)?;
@@ -272,9 +294,7 @@ impl Run<'_> {
     }
 
     fn job(&mut self, spread: Spread) -> Arc<Job> {
-        let mut reference =
-            Reference { rules: tidemark_domain::rules::Rules::default(), found: std::collections::BTreeMap::new() };
-        std::mem::swap(&mut reference, &mut self.reference);
+        let mut reference = std::mem::take(&mut self.reference);
         reference.rules.defects = self.options.defects;
         let clock = self.programmes.first().map_or(ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 }, |programme| {
             ClockSettings {
@@ -288,9 +308,11 @@ impl Run<'_> {
             clock,
             spread,
             kafka: self.input.kafka,
-            reference,
+            reference: Arc::new(reference),
             until: self.options.until.map(|until| until.0),
-            live_profiles: self.options.live_profiles,
+            profiles: if self.options.live_profiles { Profiles::Live } else { Profiles::End },
+            by_shard: false,
+            step_ms: None,
             ledger_topic: self.options.ledger_topic,
         })
     }
@@ -379,7 +401,7 @@ impl Run<'_> {
             let writer = self.begun.state.as_ref().map(|state| {
                 let shared = Arc::clone(&shared);
                 scope.spawn(move || {
-                    if let Err(error) = state.write_all(&events, spread) {
+                    if let Err(error) = state.write_all(&events, spread, &Beside::default()) {
                         shared.fail(Failure::Failed(error.context("cannot write a snapshot")));
                     }
                 })

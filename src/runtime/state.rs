@@ -13,6 +13,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,7 @@ use super::LOGIC_VERSION;
 use super::store::Store;
 use crate::dataflows::ledger::{Group, Part, Rest, Restored};
 use crate::epoch::{Epoch, Spread};
+use crate::journal::News;
 use crate::sinks::tally::Progress;
 
 /// How many snapshots that stand alone are kept, with those that follow them.
@@ -107,8 +110,47 @@ pub struct Manifest {
     pub groups: Vec<GroupPlace>,
     /// What everything amounted to.
     pub progress: Progress,
+    /// The partitions that places and waiting records name by their number, where that is not the input's own order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<(String, u32)>,
+    /// The first revision of the rulebook, and what became known of rates and rulebooks since, in order.
+    #[serde(default)]
+    pub known: Known,
     /// What is no player's, of every worker.
     rest: Vec<Rest>,
+}
+
+/// What is known of rates and rulebooks, as records of topics that are compacted: a service cannot read them again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Known {
+    /// The first revision: file names and texts.
+    pub programme: Vec<(String, String)>,
+    /// Records, each with the epoch that bound it.
+    pub news: Vec<(Epoch, News)>,
+}
+
+/// What goes into snapshots beside the state itself.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// See [`Manifest::partitions`].
+    pub partitions: Vec<(String, u32)>,
+    /// See [`Manifest::known`].
+    pub known: Mutex<Known>,
+    /// The last epoch of which a snapshot is written, and what that took.
+    pub written: Mutex<Written>,
+}
+
+/// The newest snapshot that is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// After which epoch it was taken.
+    pub epoch: Epoch,
+    /// Its bytes.
+    pub bytes: u64,
+    /// How long writing it took.
+    pub took: Duration,
+    /// How many have been written.
+    pub count: u64,
 }
 
 /// What the writer of snapshots is told.
@@ -122,8 +164,16 @@ pub(crate) enum Event {
 /// The state of a run, in a store.
 #[derive(Debug)]
 pub struct State {
-    store: Store,
+    store: Arc<Store>,
     job: String,
+}
+
+impl Beside {
+    /// What was known after an epoch.
+    fn known_at(&self, epoch: Epoch) -> Known {
+        let known = self.known.lock().map(|known| known.clone()).unwrap_or_default();
+        Known { news: known.news.into_iter().filter(|(bound, _)| *bound <= epoch).collect(), ..known }
+    }
 }
 
 fn manifest_name(epoch: Epoch) -> String {
@@ -196,7 +246,7 @@ impl State {
             }
             None => store.put(JOB, serde_json::to_vec_pretty(job)?)?,
         }
-        Ok(Ok(Self { store, job: job.fingerprint() }))
+        Ok(Ok(Self { store: Arc::new(store), job: job.fingerprint() }))
     }
 
     /// Opens a state folder to look at it.
@@ -207,7 +257,13 @@ impl State {
         let store = Store::folder(folder)?;
         let bytes = store.get(JOB)?.with_context(|| format!("{} is no state folder: it has no {JOB}", folder.display()))?;
         let job: JobFile = serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
-        Ok((Self { store, job: job.fingerprint() }, job))
+        Ok((Self { store: Arc::new(store), job: job.fingerprint() }, job))
+    }
+
+    /// The state of a service, in a store of its own.
+    #[must_use]
+    pub fn of_service(store: Arc<Store>, job: &str) -> Self {
+        Self { store, job: format!("service {job}") }
     }
 
     /// Removes every snapshot: a run begins anew.
@@ -226,17 +282,23 @@ impl State {
     /// # Errors
     /// Where the store cannot be listed.
     pub fn manifests(&self) -> Result<Vec<Manifest>> {
+        let mut all = self.manifests_of_any_logic()?;
+        all.retain(|manifest| manifest.logic_version == LOGIC_VERSION);
+        Ok(all)
+    }
+
+    /// All manifests that can be read, those of another logic version too, oldest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub fn manifests_of_any_logic(&self) -> Result<Vec<Manifest>> {
         let mut all = Vec::new();
         for name in self.store.list("snapshots")? {
             if !name.ends_with("/manifest.json") {
                 continue;
             }
             let manifest = self.store.get(&name)?.and_then(|bytes| read_manifest(&bytes));
-            if let Some(manifest) =
-                manifest.filter(|manifest| manifest.job == self.job && manifest.logic_version == LOGIC_VERSION)
-            {
-                all.push(manifest);
-            }
+            all.extend(manifest.filter(|manifest| manifest.job == self.job));
         }
         all.sort_by_key(|manifest| manifest.epoch);
         Ok(all)
@@ -273,7 +335,11 @@ impl State {
         Ok(players)
     }
 
-    fn load(&self, manifest: &Manifest, all: &[Manifest], spread: Spread) -> Result<Vec<Restored>> {
+    /// The state of every worker as a snapshot has it.
+    ///
+    /// # Errors
+    /// Where an object is missing or damaged.
+    pub(crate) fn load(&self, manifest: &Manifest, all: &[Manifest], spread: Spread) -> Result<Vec<Restored>> {
         let mut chain = Vec::new();
         for epoch in manifest.needs.iter().chain([&manifest.epoch]) {
             let part = all.iter().find(|each| each.epoch == *epoch);
@@ -314,7 +380,7 @@ impl State {
     ///
     /// # Errors
     /// Where an object cannot be written.
-    pub(crate) fn write_all(&self, events: &Receiver<Event>, spread: Spread) -> Result<()> {
+    pub(crate) fn write_all(&self, events: &Receiver<Event>, spread: Spread, beside: &Beside) -> Result<()> {
         let mut parts: BTreeMap<Epoch, Vec<Part>> = BTreeMap::new();
         let mut committed: BTreeMap<Epoch, Progress> = BTreeMap::new();
         let mut chain: Vec<Epoch> = Vec::new();
@@ -336,13 +402,26 @@ impl State {
                 && let Some(progress) = committed.remove(&epoch)
                 && let Some(parts) = parts.remove(&epoch)
             {
-                self.write(epoch, parts, progress, spread, &mut chain)?;
+                let begun = Instant::now();
+                let bytes = self.write(epoch, parts, progress, spread, &mut chain, beside)?;
+                if let Ok(mut written) = beside.written.lock() {
+                    *written = Written { epoch, bytes, took: begun.elapsed(), count: written.count + 1 };
+                }
             }
         }
         Ok(())
     }
 
-    fn write(&self, epoch: Epoch, parts: Vec<Part>, progress: Progress, spread: Spread, chain: &mut Vec<Epoch>) -> Result<()> {
+    fn write(
+        &self,
+        epoch: Epoch,
+        parts: Vec<Part>,
+        progress: Progress,
+        spread: Spread,
+        chain: &mut Vec<Epoch>,
+        beside: &Beside,
+    ) -> Result<u64> {
+        let mut size = 0;
         let full = parts.iter().all(|part| part.full);
         if full {
             chain.clear();
@@ -367,6 +446,7 @@ impl State {
             rest.push(part.rest);
         }
         for (shard, bytes) in shards {
+            size += bytes.len() as u64;
             self.store.put(&format!("snapshots/{epoch:020}/shard-{shard:03}.bin"), bytes)?;
         }
         let manifest = Manifest {
@@ -378,6 +458,8 @@ impl State {
             needs: chain.clone(),
             groups,
             progress,
+            partitions: beside.partitions.clone(),
+            known: beside.known_at(epoch),
             rest,
         };
         self.store.put(&manifest_name(epoch), write_manifest(&manifest)?)?;
@@ -385,7 +467,7 @@ impl State {
         if full {
             self.collect()?;
         }
-        Ok(())
+        Ok(size)
     }
 
     /// Removes snapshots that nothing needs any more.

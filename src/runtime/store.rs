@@ -3,10 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+
+/// What became of an attempt to create an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Created {
+    /// It was made.
+    Now,
+    /// There was one.
+    Before,
+}
 
 /// A store of objects; every call waits for its answer.
 pub struct Store {
@@ -31,6 +40,18 @@ impl Store {
             LocalFileSystem::new_with_prefix(path).with_context(|| format!("cannot open {}", path.display()))?.with_fsync(true);
         let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot start the store's runtime")?;
         Ok(Self { objects: Arc::new(objects), runtime })
+    }
+
+    /// The store at a URL, under a folder of its own: a path, or `file://` and a path.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or this build knows no such store.
+    pub fn open(url: &str, folder: &str) -> Result<Self> {
+        let path = url.strip_prefix("file://").or_else(|| url.strip_prefix("file:")).unwrap_or(url);
+        if path.contains("://") {
+            bail!("this version keeps its state in a local folder; {url} is not supported. Give a path or file:///PATH");
+        }
+        Self::folder(&Path::new(path).join(folder))
     }
 
     /// The bytes of an object; none where there is no such object.
@@ -59,6 +80,20 @@ impl Store {
             .block_on(self.objects.put(&name, PutPayload::from(bytes)))
             .with_context(|| format!("cannot write {name}"))?;
         Ok(())
+    }
+
+    /// Writes an object where there is none of that name; of several who try, one succeeds.
+    ///
+    /// # Errors
+    /// Where it is not known whether it was written: the answer is to read it.
+    pub fn create(&self, name: &str, bytes: Vec<u8>) -> Result<Created> {
+        let name = Name::from(name);
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.runtime.block_on(self.objects.put_opts(&name, PutPayload::from(bytes), options)) {
+            Ok(_) => Ok(Created::Now),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Before),
+            Err(error) => Err(error).with_context(|| format!("cannot write {name}")),
+        }
     }
 
     /// The names of all objects that begin with a folder, in order.

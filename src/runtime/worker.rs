@@ -289,7 +289,7 @@ impl Reader<'_> {
             place.ended |= ended_now.contains(&place.partition) || as_before;
         }
         let ended = places.iter().all(|place| place.ended);
-        Ok((Arrival { batches, places, last: false }, ended))
+        Ok((Arrival { batches, places, ..Arrival::default() }, ended))
     }
 
     /// Hands an epoch to the graph.

@@ -14,6 +14,19 @@ pub fn digest_of(topic: Topic, body: &[u8]) -> u128 {
     xxh3_128_with_seed(body, topic as u64 + 1)
 }
 
+/// The hash of one record that leaves with its key; what a progress record proves is the sum of these.
+#[must_use]
+pub fn output_hash(topic: Topic, key: &[u8], body: &[u8]) -> u128 {
+    joined(digest_of(topic, body), key)
+}
+
+/// The hash of a record from that of its body. The key enters before anything is summed up, so that two
+/// records which have swapped their keys give another sum.
+#[must_use]
+pub fn joined(body: u128, key: &[u8]) -> u128 {
+    body ^ xxh3_128_with_seed(key, 0)
+}
+
 /// Where a fact goes.
 #[must_use]
 pub const fn topic_of(kind: &FactKind<'_>) -> Topic {

@@ -3,10 +3,11 @@
 //! Owns: the wire form of facts and the protocol of publishing. Does not own: what a fact means, and when
 //! an epoch is complete. Every sink keeps its own progress, so that it can be resumed by itself.
 //!
-//! Reading order: this file, `encode`, `letter`, `tally`, `files`.
+//! Reading order: this file, `encode`, `letter`, `tally`, `files`, `kafka`.
 
 pub mod encode;
 pub mod files;
+pub mod kafka;
 pub mod letter;
 pub mod tally;
 
@@ -39,6 +40,12 @@ impl Topic {
     pub const ALL: [Self; 7] =
         [Self::TierChanges, Self::PointsLedger, Self::Grants, Self::Triggers, Self::Profiles, Self::Audit, Self::DeadLetters];
 
+    /// Whether only the newest record of a key is kept.
+    #[must_use]
+    pub const fn is_compacted(self) -> bool {
+        matches!(self, Self::Profiles)
+    }
+
     /// The topic's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -63,10 +70,74 @@ pub struct Block {
     pub count: u64,
     /// The sum of their hashes.
     pub digest: u128,
+    /// Where each line and its key end; empty where facts leave without keys.
+    pub ends: Vec<End>,
+    /// The keys, one behind the other.
+    pub keys: Vec<u8>,
+}
+
+/// Where a line and its key end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Behind the line's last byte, before its end of line.
+    pub line: u32,
+    /// Behind the key's last byte.
+    pub key: u32,
+}
+
+impl Block {
+    /// Every record: its key and its body.
+    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let (mut line, mut key) = (0, 0);
+        self.ends.iter().map(move |end| {
+            let body = self.bytes.get(line..end.line as usize).unwrap_or(&[]);
+            let name = self.keys.get(key..end.key as usize).unwrap_or(&[]);
+            (line, key) = (end.line as usize + 1, end.key as usize);
+            (name, body)
+        })
+    }
 }
 
 /// The facts of one epoch, a block per topic.
 pub type Blocks = [Block; Topic::ALL.len()];
+
+/// The facts of one shard in one epoch; where facts do not leave by shard, those of a whole worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// The shard.
+    pub shard: u32,
+    /// Its facts.
+    pub blocks: Blocks,
+    /// What of them is proved by a progress record.
+    pub proof: Proof,
+}
+
+/// How many records there are and what they are, whatever their order: those of compacted topics do not count,
+/// since they leave by and by (CONTRACTS section 6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// How many.
+    pub count: u64,
+    /// The sum of their hashes.
+    pub outputs: u128,
+}
+
+impl Proof {
+    /// Takes one record in.
+    pub fn add(&mut self, topic: Topic, key: &[u8], body: &[u8]) {
+        if topic.is_compacted() {
+            return;
+        }
+        self.count += 1;
+        self.outputs = self.outputs.wrapping_add(encode::output_hash(topic, key, body));
+    }
+
+    /// Takes all of another one in.
+    pub const fn add_all(&mut self, other: Self) {
+        self.count += other.count;
+        self.outputs = self.outputs.wrapping_add(other.outputs);
+    }
+}
 
 /// A sink that cannot go on.
 #[derive(Debug, Error)]

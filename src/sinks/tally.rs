@@ -36,6 +36,35 @@ pub struct Tally {
     pub digest: u128,
     /// Final profiles.
     pub profiles: u64,
+    /// What points came to.
+    #[serde(default)]
+    pub points: Points,
+}
+
+/// What the postings of points come to, in millionths of a point; for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Points {
+    /// Accrued.
+    #[serde(with = "hex128")]
+    pub accrued: u128,
+    /// Redeemed.
+    #[serde(with = "hex128")]
+    pub redeemed: u128,
+    /// Available to all players together, as two's complement.
+    #[serde(with = "hex128")]
+    pub available: u128,
+    /// Triggers of a level reached.
+    pub level_ups: u64,
+}
+
+impl Points {
+    /// Adds what another part of the run came to.
+    pub const fn add(&mut self, other: &Self) {
+        self.accrued = self.accrued.wrapping_add(other.accrued);
+        self.redeemed = self.redeemed.wrapping_add(other.redeemed);
+        self.available = self.available.wrapping_add(other.available);
+        self.level_ups += other.level_ups;
+    }
 }
 
 /// A commit: how far everything is.
@@ -75,6 +104,7 @@ impl Tally {
         self.unknown_game_total += other.unknown_game_total;
         self.fx_missing_total += other.fx_missing_total;
         self.profiles += other.profiles;
+        self.points.add(&other.points);
     }
 
     /// Whether every record read is accounted for.

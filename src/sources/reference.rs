@@ -17,6 +17,7 @@ use tidemark_domain::fact::DeadKind;
 use tidemark_domain::programme::resolve;
 use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::rules::{RateSeen, Rates, Revision, Rules};
+use tidemark_domain::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::decode::{Decoded, Detail, Publication, Rejected, Scratch, Verdict, decode};
@@ -35,7 +36,7 @@ pub enum Found {
 }
 
 /// Everything that is known before a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reference {
     /// What is in force when.
     pub rules: Rules,
@@ -128,17 +129,53 @@ pub fn read_all(source: &mut dyn Source, partition: u32) -> Result<Vec<Standing>
 /// The problem with the given programmes, in words.
 pub fn settle(given: &[Arc<tidemark_domain::programme::Programme>], mut records: Vec<Standing>) -> Result<Reference, String> {
     records.sort_by_key(|record| (record.partition, record.offset));
-    let mut revisions = given_revisions(given)?;
-    let mut rates = Rates::default();
+    let mut book = Book::new(given)?;
     let mut found = BTreeMap::new();
-    let mut bodies: BTreeMap<(String, u64), Option<String>> =
-        revisions.iter().map(|each| ((each.programme.id.to_string(), each.programme.revision), None)).collect();
-    let mut scratch = Scratch::default();
     for record in &records {
-        let Ok(Verdict::Event(event)) = decode(&record.text, &mut scratch) else { continue };
-        let verdict = match (&event.event_type, &event.detail) {
+        if let Some(verdict) = book.take(&record.text, None) {
+            found.insert((record.partition, record.offset), verdict);
+        }
+    }
+    Ok(Reference { rules: book.rules(), found })
+}
+
+/// Whether a record of a Kafka topic counts there, where it is a rate or a publication at all (rule 0).
+#[must_use]
+pub fn belongs(topic: &str, text: &str) -> bool {
+    let mut scratch = Scratch::default();
+    let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return false };
+    let own = if event.event_type == EventType::FxRate { "fx.v1" } else { "config.v1" };
+    !event.event_type.is_reference() || topic == own
+}
+
+/// Rates and revisions as they become known, one record after the other.
+#[derive(Clone, Debug)]
+pub struct Book {
+    revisions: Vec<Revision>,
+    rates: Rates,
+    /// What was published, by id and revision; none for what was given.
+    bodies: BTreeMap<(String, u64), Option<String>>,
+}
+
+impl Book {
+    /// A book of the programmes given.
+    ///
+    /// # Errors
+    /// The problem with them, in words.
+    pub fn new(given: &[Arc<tidemark_domain::programme::Programme>]) -> Result<Self, String> {
+        let revisions = given_revisions(given)?;
+        let bodies = revisions.iter().map(|each| ((each.programme.id.to_string(), each.programme.revision), None)).collect();
+        Ok(Self { revisions, rates: Rates::default(), bodies })
+    }
+
+    /// Takes a record; none where it is no rate and no publication. A revision is in force from `since` at the
+    /// earliest, logical time where it becomes known (rule 16).
+    pub fn take(&mut self, text: &str, since: Option<i64>) -> Option<Found> {
+        let mut scratch = Scratch::default();
+        let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return None };
+        match (&event.event_type, &event.detail) {
             (EventType::FxRate, Detail::Rate { currency, base, rate, valid_from }) => {
-                match rates.add(currency, base, *valid_from, *rate) {
+                Some(match self.rates.add(currency, base, *valid_from, *rate) {
                     RateSeen::New => Found::Applied,
                     RateSeen::Same => Found::Duplicate,
                     RateSeen::Other => dead(
@@ -147,16 +184,24 @@ pub fn settle(given: &[Arc<tidemark_domain::programme::Programme>], mut records:
                         "rate",
                         "another rate for the same currency, base and time was there before",
                     ),
-                }
+                })
             }
             (EventType::ProgrammePublished, Detail::Programme(publication)) => {
-                published(&event, publication, &mut revisions, &mut bodies)
+                let found = published(&event, publication, &mut self.revisions, &mut self.bodies);
+                if let (Found::Applied, Some(since), Some(newest)) = (&found, since, self.revisions.last_mut()) {
+                    newest.from = newest.from.max(Instant(since));
+                }
+                Some(found)
             }
-            _ => continue,
-        };
-        found.insert((record.partition, record.offset), verdict);
+            _ => None,
+        }
     }
-    Ok(Reference { rules: Rules::new(revisions, rates), found })
+
+    /// What is in force when.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules::new(self.revisions.clone(), self.rates.clone())
+    }
 }
 
 fn given_revisions(given: &[Arc<tidemark_domain::programme::Programme>]) -> Result<Vec<Revision>, String> {

@@ -61,9 +61,18 @@ fn own_programme(folder: &TempDir) {
 #[test]
 fn every_help_says_what_the_command_does_and_gives_an_example() {
     let here = folder();
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["replay"],
+        &["run"],
+        &["verify"],
+        &["config"],
+        &["config", "check"],
+        &["config", "print"],
+        &["topics"],
+        &["topics", "print"],
+        &["topics", "check"],
+        &["topics", "create"],
         &["demo"],
         &["generate"],
         &["programme"],

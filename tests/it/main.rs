@@ -42,5 +42,6 @@ mod oracle;
 mod results;
 /// The same facts for any workers, epochs and allowed disorder.
 mod same_facts;
+mod service;
 /// Who may know whom, sizes, words and links.
 mod tidy;

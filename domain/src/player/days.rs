@@ -36,6 +36,11 @@ impl Row {
 }
 
 impl Days {
+    /// Bytes of memory beside its own.
+    pub(super) const fn bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>()
+    }
+
     /// The sum of all rows: turnover of the last 30 days.
     pub(crate) const fn total(&self) -> Micros {
         self.total

@@ -17,6 +17,7 @@ mod profile;
 mod record;
 mod redemption;
 mod reversal;
+mod size;
 mod tier;
 mod time_passed;
 

@@ -19,19 +19,21 @@ use std::sync::Arc;
 use tidemark_domain::event::Event;
 use tidemark_domain::fact::{Dead, Outcome};
 use tidemark_domain::player::{Player, RulebookChain, Scene};
+use tidemark_domain::rules::Rules;
 use tidemark_domain::time::Instant;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use super::Job;
-use super::parcel::{Last, Packed, Parcel};
+use super::parcel::{Last, Packed, Parcel, Read};
+use super::{Job, Profiles};
 use crate::container::VecBuilder;
 use crate::epoch::{Epoch, Place, Spread};
-use crate::sinks::Blocks;
+use crate::sinks::Lane;
 use crate::sinks::letter::{Letter, Payload};
 use crate::sinks::tally::Tally;
+use crate::sources::reference::Reference;
 
 use ordering::{Ordering, Pending};
 use outbox::Outbox;
@@ -44,7 +46,7 @@ pub(crate) use snapshot::{Group, Part, Rest, Restored, SnapshotPort};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Closed {
     /// Its facts.
-    pub(crate) blocks: Blocks,
+    pub(crate) lanes: Vec<Lane>,
     /// Its counts.
     pub(crate) tally: Tally,
     /// Where the worker's partitions stand after it.
@@ -53,6 +55,16 @@ pub(crate) struct Closed {
     pub(crate) logical_time: Option<i64>,
     /// Whether it is the last one.
     pub(crate) last: bool,
+    /// How many players the worker holds.
+    pub(crate) players: u64,
+    /// Bytes of records that wait for their time.
+    pub(crate) buffered: u64,
+    /// Bytes of the players.
+    pub(crate) state: u64,
+    /// What was read of the worker's partitions.
+    pub(crate) read: Vec<Read>,
+    /// Dead letters by topic and kind.
+    pub(crate) dead: BTreeMap<(String, String), u64>,
 }
 
 /// See the module's words.
@@ -93,6 +105,8 @@ where
 /// The state of one worker.
 struct Ledger {
     job: Arc<Job>,
+    /// What is known of rates and rulebooks.
+    reference: Arc<Reference>,
     worker: u32,
     players: Players,
     wheel: Wheel,
@@ -111,14 +125,17 @@ struct Ledger {
     snapshots: SnapshotPort,
     ready: Vec<Pending>,
     scratch: Vec<u8>,
+    /// The wall clock at which profiles were published last.
+    profiles_at: i64,
 }
 
 impl Ledger {
     fn new(job: Arc<Job>, worker: u32, snapshots: SnapshotPort) -> Self {
         let workers = job.spread.workers as usize;
         let owns_rulebook = job.spread.worker(Spread::group(b"*")) == worker;
-        let outbox = Outbox::new(job.ledger_topic);
+        let outbox = Outbox::new(job.ledger_topic, job.by_shard.then_some(job.spread), worker);
         Self {
+            reference: Arc::clone(&job.reference),
             job,
             worker,
             players: Players::default(),
@@ -135,12 +152,13 @@ impl Ledger {
             snapshots,
             ready: Vec::new(),
             scratch: Vec::new(),
+            profiles_at: i64::MIN,
         }
     }
 
     /// Closes an epoch of which everything is here.
     fn close(&mut self, epoch: Epoch, parcels: Vec<Parcel>) -> Closed {
-        let mut places = Vec::new();
+        let (mut places, mut read) = (Vec::new(), Vec::new());
         for parcel in &parcels {
             if let (Some(least), Some(last)) =
                 (self.least.get_mut(parcel.from as usize), self.lasts.get_mut(parcel.from as usize))
@@ -151,8 +169,13 @@ impl Ledger {
         }
         let last = self.lasts.iter().all(Option::is_some);
         let limit = self.limit(last);
+        let now = parcels.iter().find_map(|parcel| parcel.now);
+        if let Some(news) = parcels.iter().find_map(|parcel| parcel.news.clone()) {
+            self.learn(news);
+        }
         for mut parcel in parcels {
             for letter in std::mem::take(&mut parcel.letters) {
+                self.outbox.aim(Spread::group(format!("{}:{}", letter.topic, letter.partition).as_bytes()));
                 self.outbox.letter(&letter);
             }
             if let Some(report) = parcel.report.take() {
@@ -163,19 +186,76 @@ impl Ledger {
                 self.tally.applied += report.applied;
                 self.tally.duplicates += report.duplicates;
                 places = report.places;
+                read = report.read;
             }
             self.ordering.add(parcel, limit);
         }
         self.advance(last);
         if !last {
+            self.publish_profiles(epoch, now);
             self.snapshot(epoch);
         }
         Closed {
-            blocks: self.outbox.take(),
+            lanes: self.outbox.take(),
             tally: self.take_tally(),
             places,
             logical_time: (self.logical_time != i64::MIN).then_some(self.logical_time),
             last,
+            players: u64::from(self.players.len()),
+            buffered: self.ordering.bytes(),
+            state: self.players.bytes(),
+            read,
+            dead: self.outbox.take_dead(),
+        }
+    }
+
+    /// Takes in rates and rulebooks that have become known. A revision may come into force before anything
+    /// else is due at a player, so everybody is looked at (rule 16).
+    fn learn(&mut self, news: Arc<Reference>) {
+        let more = news.rules.revisions().len() != self.reference.rules.revisions().len();
+        self.reference = news;
+        if more {
+            let reference = Arc::clone(&self.reference);
+            for slot in self.players.slots() {
+                let player = self.players.get_mut(slot);
+                player.rules_changed(&reference.rules);
+                let wake = player.wake();
+                self.schedule(slot, wake);
+            }
+        }
+    }
+
+    /// Publishes the profiles of players of whom something changed, where it is time to; and before a snapshot,
+    /// so that nothing is owed by what it holds.
+    fn publish_profiles(&mut self, epoch: Epoch, now: Option<i64>) {
+        let (Profiles::Every(interval), Some(now)) = (self.job.profiles, now) else { return };
+        if now < self.profiles_at.saturating_add(interval) && !self.snapshot_is_due(epoch) {
+            return;
+        }
+        self.profiles_at = now;
+        let mut slots = self.players.take_unpublished();
+        slots.sort_unstable();
+        for slot in slots {
+            self.publish_profile(slot, Instant(self.logical_time));
+        }
+    }
+
+    fn publish_profile(&mut self, slot: Slot, at: Instant) {
+        let reference = Arc::clone(&self.reference);
+        self.outbox.aim(self.players.group(slot));
+        if let Some(profile) = self.players.get_mut(slot).profile(at, &reference.rules) {
+            self.outbox.profile(&profile, false);
+        }
+    }
+
+    /// Something of a player may have changed, at `at`: a profile leaves at once, or later, or not before the end.
+    fn changed(&mut self, slot: Slot, at: Instant) {
+        let at_once = self.outbox.take_changed();
+        match self.job.profiles {
+            Profiles::End => {}
+            Profiles::Live | Profiles::Every(_) if at_once => self.publish_profile(slot, at),
+            Profiles::Live => {}
+            Profiles::Every(_) => self.players.unpublished(slot),
         }
     }
 
@@ -184,6 +264,7 @@ impl Ledger {
         self.tally.unmatched_reversals += notes.unmatched;
         self.tally.unknown_game_total += notes.unknown_game;
         self.tally.fx_missing_total += notes.fx_missing;
+        self.tally.points.add(&notes.points);
         std::mem::take(&mut self.tally)
     }
 
@@ -194,7 +275,15 @@ impl Ledger {
 
     /// Everything before it can be applied now.
     fn limit(&self, last: bool) -> i64 {
-        if last { i64::MAX } else { self.least() }
+        if last { i64::MAX } else { self.stepped(self.least()) }
+    }
+
+    /// After downtime logical time catches up in steps, so that no epoch has to do the work of hours at once.
+    fn stepped(&self, least: i64) -> i64 {
+        match self.job.step_ms {
+            Some(step) if self.logical_time != i64::MIN => least.min(self.logical_time.saturating_add(step)),
+            _ => least,
+        }
     }
 
     /// Moves logical time and does what that makes due.
@@ -202,7 +291,7 @@ impl Ledger {
         let least = self.least();
         let until = self.job.until.unwrap_or(i64::MAX);
         let end = self.lasts.iter().flatten().filter_map(|ended| ended.greatest).max();
-        let reached = if last { self.job.until.or(end).unwrap_or(i64::MIN) } else { least.min(until) };
+        let reached = if last { self.job.until.or(end).unwrap_or(i64::MIN) } else { self.stepped(least).min(until) };
         let limit = self.limit(last);
         let mut ready = std::mem::take(&mut self.ready);
         self.ordering.take_before(limit, &mut ready);
@@ -232,7 +321,7 @@ impl Ledger {
         // The memory fetches records, then players, then what these refer to, while those before are applied.
         const STEP: usize = 16;
         const RING: usize = 3 * STEP;
-        let job = Arc::clone(&self.job);
+        let (job, reference) = (Arc::clone(&self.job), Arc::clone(&self.reference));
         let ordering = std::mem::take(&mut self.ordering);
         let mut slots = [None; RING];
         for (at, pending) in ready.iter().take(3 * STEP).enumerate() {
@@ -254,17 +343,17 @@ impl Ledger {
             if let Some(partition) = job.partitions.get(packed.partition as usize) {
                 let event = parcel.event(packed, &partition.topic, partition.number);
                 let right = guess.filter(|slot| self.players.is(*slot, event.brand, event.player));
-                self.apply_event(right, packed, &event, &job);
+                self.apply_event(right, packed, &event, &reference.rules);
             }
         }
         self.ordering = ordering;
     }
 
-    fn apply_event(&mut self, found: Option<Slot>, packed: &Packed, event: &Event<'_>, job: &Job) {
-        let rules = &job.reference.rules;
+    fn apply_event(&mut self, found: Option<Slot>, packed: &Packed, event: &Event<'_>, rules: &Rules) {
         self.outbox.take_changed();
+        self.outbox.aim(u32::from(packed.group));
         let mut scene = Scene::new(rules, &mut self.outbox, &mut self.scratch);
-        let slot = found.or_else(|| self.players.find(packed.key, event.brand, event.player));
+        let mut slot = found.or_else(|| self.players.find(packed.key, event.brand, event.player));
         let outcome = match slot {
             Some(slot) => {
                 let player = self.players.get_mut(slot);
@@ -282,13 +371,14 @@ impl Ledger {
                     let wake = player.wake();
                     let new = self.players.insert(packed.key, packed.group, player);
                     self.schedule(new, wake);
+                    slot = Some(new);
                 }
                 outcome
             }
         };
         self.count(outcome, event);
-        if job.live_profiles && self.outbox.take_changed() {
-            self.live_profile(packed, event, job);
+        if let Some(slot) = slot {
+            self.changed(slot, event.as_of);
         }
     }
 
@@ -306,15 +396,6 @@ impl Ledger {
         }
     }
 
-    fn live_profile(&mut self, packed: &Packed, event: &Event<'_>, job: &Job) {
-        if let Some(slot) = self.players.find(packed.key, event.brand, event.player) {
-            let player = self.players.get_mut(slot);
-            if let Some(profile) = player.profile(event.as_of, &job.reference.rules) {
-                self.outbox.profile(&profile, false);
-            }
-        }
-    }
-
     /// Sees to it that a player's timers are looked at in time.
     fn schedule(&mut self, slot: Slot, wake: Instant) {
         let at = wake.0.saturating_add(self.players.phase(slot));
@@ -326,14 +407,14 @@ impl Ledger {
 
     /// Fires timers that are due, each player's at its own phase, so that midnight is a ramp.
     fn fire_timers(&mut self, last: bool) {
-        if self.job.reference.rules.defects.has(tidemark_domain::defect::Defect::NoTimers) {
+        if self.reference.rules.defects.has(tidemark_domain::defect::Defect::NoTimers) {
             return;
         }
         if last {
             // `finish` lets time pass for everybody.
             return;
         }
-        let job = Arc::clone(&self.job);
+        let reference = Arc::clone(&self.reference);
         // Whole buckets only: what has fired is then a function of logical time alone, not of when anybody looked.
         let edge = Wheel::edge(self.logical_time);
         while let Some(bucket) = self.wheel.take_before(edge) {
@@ -343,17 +424,14 @@ impl Ledger {
                 }
                 self.players.set_scheduled(slot, i64::MAX);
                 let now = Instant(edge - 1 - self.players.phase(slot));
+                let group = self.players.group(slot);
                 let player = self.players.get_mut(slot);
                 self.outbox.take_changed();
                 if player.wake() <= now {
-                    let mut scene = Scene::new(&job.reference.rules, &mut self.outbox, &mut self.scratch);
+                    self.outbox.aim(group);
+                    let mut scene = Scene::new(&reference.rules, &mut self.outbox, &mut self.scratch);
                     player.advance(now, &mut scene);
-                    if job.live_profiles
-                        && self.outbox.take_changed()
-                        && let Some(profile) = player.profile(now, &job.reference.rules)
-                    {
-                        self.outbox.profile(&profile, false);
-                    }
+                    self.changed(slot, now);
                     self.players.touch(slot);
                 }
                 let wake = self.players.get_mut(slot).wake();
@@ -364,12 +442,13 @@ impl Ledger {
 
     /// Publishes revisions that have come into force (rule 16).
     fn publish_revisions(&mut self) {
-        let job = Arc::clone(&self.job);
-        let rules = &job.reference.rules;
+        let reference = Arc::clone(&self.reference);
+        let rules = &reference.rules;
         while let Some(revision) =
             rules.revisions().get(self.next_revision as usize).filter(|each| each.from.0 <= self.logical_time)
         {
             if self.owns_rulebook && revision.publication {
+                self.outbox.aim(Spread::group(b"*"));
                 let mut scene = Scene::new(rules, &mut self.outbox, &mut self.scratch);
                 self.rulebook.published(self.next_revision, &mut scene);
             }
@@ -379,17 +458,23 @@ impl Ledger {
 
     /// The end: every player as it stands then (rule 17).
     fn finish(&mut self) {
-        let job = Arc::clone(&self.job);
+        let reference = Arc::clone(&self.reference);
         let now = Instant(self.logical_time);
-        for player in self.players.iter_mut() {
-            let mut scene = Scene::new(&job.reference.rules, &mut self.outbox, &mut self.scratch);
-            if !job.reference.rules.defects.has(tidemark_domain::defect::Defect::NoTimers) {
+        self.players.take_unpublished();
+        for slot in self.players.slots() {
+            self.outbox.aim(self.players.group(slot));
+            let player = self.players.get_mut(slot);
+            let mut scene = Scene::new(&reference.rules, &mut self.outbox, &mut self.scratch);
+            if !reference.rules.defects.has(tidemark_domain::defect::Defect::NoTimers) {
                 player.advance(now, &mut scene);
             }
-            if let Some(profile) = player.profile(now, &job.reference.rules) {
+            if let Some(profile) = player.profile(now, &reference.rules) {
                 self.outbox.profile(&profile, true);
                 self.tally.profiles += 1;
             }
+            let wake = player.wake();
+            self.players.touch(slot);
+            self.schedule(slot, wake);
         }
     }
 }

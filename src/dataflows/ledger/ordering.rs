@@ -188,6 +188,12 @@ impl Ordering {
         self.put(number, packed);
     }
 
+    /// Bytes of the records that are held, whether they still wait or stand beside one that does.
+    pub(super) fn bytes(&self) -> u64 {
+        let size = |held: &Held| held.parcel.text.len() + held.parcel.records.len() * size_of::<Packed>();
+        self.parcels.iter().flatten().map(|held| size(held) as u64).sum()
+    }
+
     /// Everything that waits, in order.
     pub(super) fn waiting(&self) -> Vec<Pending> {
         let mut all: Vec<Pending> = self.waiting.iter().flat_map(Run::rest).copied().collect();

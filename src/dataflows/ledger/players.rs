@@ -21,7 +21,11 @@ pub(super) struct Players {
     chunks: Vec<Vec<Kept>>,
     /// Those that changed since the last snapshot.
     changed: Vec<Slot>,
+    /// Those of which something changed since their last profile.
+    unpublished: Vec<Slot>,
     count: u32,
+    /// Bytes of all players, each as of the last snapshot that it was written to.
+    bytes: u64,
 }
 
 struct Kept {
@@ -30,6 +34,18 @@ struct Kept {
     scheduled: i64,
     group: u8,
     changed: bool,
+    unpublished: bool,
+    /// Its bytes when it was last written to a snapshot.
+    bytes: u32,
+}
+
+impl Kept {
+    /// It is written to a snapshot: what all players weigh then, with its own weight renewed.
+    fn weigh(&mut self, all: u64) -> u64 {
+        self.changed = false;
+        let before = std::mem::replace(&mut self.bytes, (self.player.bytes() + size_of::<Self>() - size_of::<Player>()) as u32);
+        all - u64::from(before) + u64::from(self.bytes)
+    }
 }
 
 impl Players {
@@ -86,7 +102,7 @@ impl Players {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
         if let Some(chunk) = self.chunks.last_mut() {
-            chunk.push(Kept { player, hash, scheduled: i64::MAX, group, changed: true });
+            chunk.push(Kept { player, hash, scheduled: i64::MAX, group, changed: true, unpublished: false, bytes: 0 });
         }
         self.changed.push(slot);
         let chunks = &self.chunks;
@@ -112,6 +128,39 @@ impl Players {
         }
     }
 
+    /// Notes that a player's profile is to be published.
+    pub(super) fn unpublished(&mut self, slot: Slot) {
+        let kept = self.kept_mut(slot);
+        if !kept.unpublished {
+            kept.unpublished = true;
+            self.unpublished.push(slot);
+        }
+    }
+
+    /// Those whose profile is to be published; asked once.
+    pub(super) fn take_unpublished(&mut self) -> Vec<Slot> {
+        let slots = std::mem::take(&mut self.unpublished);
+        for slot in &slots {
+            self.kept_mut(*slot).unpublished = false;
+        }
+        slots
+    }
+
+    /// The key group of a player.
+    pub(super) fn group(&self, slot: Slot) -> u32 {
+        u32::from(self.kept(slot).group)
+    }
+
+    /// Every place that a player is kept in.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.count).map(Slot)
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> u32 {
+        self.count
+    }
+
     /// When the player's timers are to be looked at.
     pub(super) fn scheduled(&self, slot: Slot) -> i64 {
         self.kept(slot).scheduled
@@ -126,32 +175,35 @@ impl Players {
         (self.kept(slot).hash & (PHASE_MS_MAX as u64 - 1)) as i64
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Player> {
-        self.chunks.iter_mut().flatten().map(|kept| &mut kept.player)
-    }
-
     /// Every player with its group, or only those that changed; then nothing counts as changed.
     pub(super) fn take(&mut self, all: bool, mut each: impl FnMut(u8, &mut Player)) {
         let changed = std::mem::take(&mut self.changed);
         if all {
             for kept in self.chunks.iter_mut().flatten() {
-                kept.changed = false;
+                self.bytes = kept.weigh(self.bytes);
                 each(kept.group, &mut kept.player);
             }
             return;
         }
         for slot in changed {
+            let before = self.bytes;
             let kept = self.kept_mut(slot);
-            kept.changed = false;
-            let group = kept.group;
-            each(group, &mut kept.player);
+            let after = kept.weigh(before);
+            each(kept.group, &mut kept.player);
+            self.bytes = after;
         }
+    }
+
+    /// Bytes of all players, each as of the last snapshot that it was written to.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Nothing counts as changed: everything is in the snapshot that was restored.
     pub(super) fn all_saved(&mut self) {
         for slot in std::mem::take(&mut self.changed) {
-            self.kept_mut(slot).changed = false;
+            let before = self.bytes;
+            self.bytes = self.kept_mut(slot).weigh(before);
         }
     }
 }

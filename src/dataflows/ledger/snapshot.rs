@@ -64,7 +64,17 @@ pub(crate) struct HeldRecord {
     offset: u64,
     as_of: i64,
     late: bool,
+    /// What its time was clamped to, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clamped_to: Option<i64>,
     payload: String,
+}
+
+impl HeldRecord {
+    /// Takes the number that its partition has now; false where it has none.
+    pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) -> bool {
+        number(self.partition).map(|new| self.partition = new).is_some()
+    }
 }
 
 /// What a worker takes back in.
@@ -133,9 +143,14 @@ impl Group {
 }
 
 impl Ledger {
+    /// Whether a snapshot is due after this epoch.
+    pub(super) fn snapshot_is_due(&self, epoch: Epoch) -> bool {
+        self.snapshots.at.load(Atomic::Acquire) == epoch
+    }
+
     /// Hands out this worker's part, if a snapshot is due after this epoch.
     pub(super) fn snapshot(&mut self, epoch: Epoch) {
-        if self.snapshots.at.load(Atomic::Acquire) != epoch {
+        if !self.snapshot_is_due(epoch) {
             return;
         }
         let Some(parts) = self.snapshots.parts.clone() else { return };
@@ -171,6 +186,7 @@ impl Ledger {
                 offset: packed.offset,
                 as_of: packed.as_of,
                 late: event.late,
+                clamped_to: event.clamped.then_some(event.occurred_at.0),
                 payload: event.record.payload.to_owned(),
             }
         };
@@ -203,8 +219,10 @@ impl Ledger {
             let settled = Settled {
                 partition: held.partition,
                 offset: held.offset,
+                occurred_at: held.clamped_to.or_else(|| decoded.occurred_at.map(|at| at.0)).unwrap_or(held.as_of),
                 as_of: held.as_of,
                 late: held.late,
+                clamped: held.clamped_to.is_some(),
                 key: xxh3_64(key.as_bytes()),
                 group,
             };

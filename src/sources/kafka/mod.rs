@@ -3,7 +3,9 @@
 //! Owns: the address, what there is to read, the reading. Does not own: the clients' settings (`crate::kafka`).
 
 mod address;
+mod follow;
 mod reader;
+mod watermarks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 
 pub use self::address::Address;
+pub use self::follow::FollowSource;
 pub use self::reader::KafkaSource;
+pub use self::watermarks::Watermarks;
 use super::{Error, Partition};
 use crate::kafka::{self, Consumer, Notice, Silence};
 
@@ -27,16 +31,16 @@ const ANSWER_SECONDS: u64 = 10;
 /// # Errors
 /// Where a topic is not there or may not be read.
 pub fn open(address: &Address, notice: &Notice) -> Result<Vec<KafkaSource>, Error> {
-    let inspector = kafka::inspector(&address.brokers).map_err(|cause| Error::Kafka(cause.to_string()))?;
-    let asker = Asker { inspector: &inspector, brokers: &address.brokers, notice };
+    let inspector = kafka::inspector(address.brokers.as_str()).map_err(|cause| Error::Kafka(cause.to_string()))?;
     let timeout = Duration::from_secs(ANSWER_SECONDS);
-    let known = asker.ask("the list of topics", || inspector.client().fetch_metadata(None, timeout))?;
+    let ask = |what: &str| Asker { inspector: &inspector, brokers: &address.brokers, notice, what: what.to_owned() };
+    let known = ask("the list of topics").ask(|| inspector.client().fetch_metadata(None, timeout))?;
     let brokers: Arc<str> = address.brokers.as_str().into();
     let mut sources = Vec::new();
     for partition in partitions(address, &known)? {
         let number = partition.number.cast_signed();
         let what = format!("the offsets of topic {}, partition {number}", partition.topic);
-        let (low, high) = asker.ask(&what, || inspector.client().fetch_watermarks(&partition.topic, number, timeout))?;
+        let (low, high) = ask(&what).ask(|| inspector.client().fetch_watermarks(&partition.topic, number, timeout))?;
         sources.push(KafkaSource::new(
             partition,
             Arc::clone(&brokers),
@@ -78,14 +82,24 @@ fn partitions(address: &Address, known: &Metadata) -> Result<Vec<Partition>, Err
 }
 
 /// Asks the brokers until they answer.
-struct Asker<'a> {
-    inspector: &'a Consumer,
-    brokers: &'a str,
-    notice: &'a Notice,
+pub(crate) struct Asker<'a> {
+    /// Who asks.
+    pub(crate) inspector: &'a Consumer,
+    /// Whom.
+    pub(crate) brokers: &'a str,
+    /// Where people are told that an answer is awaited.
+    pub(crate) notice: &'a Notice,
+    /// What for.
+    pub(crate) what: String,
 }
 
 impl Asker<'_> {
-    fn ask<T>(&self, what: &str, question: impl Fn() -> Result<T, KafkaError>) -> Result<T, Error> {
+    /// Asks until there is an answer.
+    ///
+    /// # Errors
+    /// Where no waiting will help.
+    pub(crate) fn ask<T>(&self, question: impl Fn() -> Result<T, KafkaError>) -> Result<T, Error> {
+        let what = &self.what;
         let mut silence = Silence::default();
         // The first look at the clock, before the first question.
         silence.lasts();

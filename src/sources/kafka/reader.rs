@@ -108,7 +108,7 @@ impl KafkaSource {
         if self.consumer.is_some() || self.position >= self.there.end {
             return Ok(());
         }
-        let consumer = kafka::consumer(&self.brokers).map_err(|cause| Error::Kafka(cause.to_string()))?;
+        let consumer = kafka::consumer(&*self.brokers).map_err(|cause| Error::Kafka(cause.to_string()))?;
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(&self.partition.topic, self.number(), Offset::Offset(self.position.cast_signed()))
             .and_then(|()| consumer.client().assign(&list))
@@ -248,7 +248,7 @@ impl KafkaSource {
 }
 
 /// Appends one record, unless it is a tombstone or empty; says how many bytes it takes.
-fn give(batch: &mut Batch, offset: u64, value: &[u8]) -> usize {
+pub(super) fn give(batch: &mut Batch, offset: u64, value: &[u8]) -> usize {
     if !value.is_empty() {
         batch.push(offset, value);
     }
@@ -256,7 +256,7 @@ fn give(batch: &mut Batch, offset: u64, value: &[u8]) -> usize {
 }
 
 /// The offset behind the last record that the consumer has taken, control records included.
-fn passed(consumer: &Consumer) -> u64 {
+pub(super) fn passed(consumer: &Consumer) -> u64 {
     let list = consumer.client().position().ok();
     let offset = list.as_ref().and_then(|list| list.elements().first().map(|element| element.offset()));
     match offset {

@@ -9,6 +9,7 @@
 
 mod bet;
 mod saved;
+mod size;
 mod slot;
 
 use std::collections::VecDeque;

@@ -1,0 +1,343 @@
+//! Bindings: which records belong to which epoch, written down before anything that follows from them.
+//!
+//! ```text
+//! journal/records/NUMBER                  one record: a process started, or epochs were bound
+//! journal/segments/FIRST-LAST.zst         records that were merged, in order
+//! ```
+//! A record is one line: its hash, a space, its JSON. The hash covers that of the record before it, so that a
+//! record that is missing or was changed is noticed. A record is made by conditional create: of two processes
+//! that think they own a job, one learns that it does not. The journal begins at the end of its newest segment:
+//! a record below that is none, whoever wrote it.
+//!
+//! Owns: the journal's form and protocol. Does not own: when something is bound, and what a process does then.
+//!
+//! Reading order: this file, `records`.
+
+mod records;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use thiserror::Error;
+
+pub use self::records::{Body, Bound, Generation, News, Record};
+use crate::runtime::store::{Created, Store};
+
+/// So many records are merged into a segment.
+const SEGMENT_RECORDS: usize = 256;
+const RECORDS: &str = "journal/records";
+const SEGMENTS: &str = "journal/segments";
+/// How long an answer of the store that is not clear is asked for again before a person is told.
+const TELL: Duration = Duration::from_secs(10);
+
+/// Why nothing can be appended.
+#[derive(Debug, Error)]
+pub enum Refused {
+    /// A newer start owns the job: exit code 75.
+    #[error("a newer start of this job took over ({0}); this process stops and publishes nothing more")]
+    Superseded(String),
+    /// What is asked for does not go with what the journal says: exit code 78.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The store.
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+}
+
+/// The journal of a job.
+pub struct Journal {
+    store: Arc<Store>,
+    /// The random id of this process start; an input to nothing that is computed.
+    process: String,
+    generation: u64,
+    last: u64,
+    last_hash: String,
+    /// The lines of records behind the newest segment.
+    tail: Vec<(u64, String)>,
+    /// Where people are told that the store is awaited.
+    notice: crate::kafka::Notice,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Journal").field("generation", &self.generation).field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+fn record_name(number: u64) -> String {
+    format!("{RECORDS}/{number:020}")
+}
+
+/// The numbers of a segment, from its name.
+fn span(name: &str) -> Option<(u64, u64)> {
+    let (first, last) = name.rsplit('/').next()?.strip_suffix(".zst")?.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?))
+}
+
+/// What a store holds of a journal.
+#[derive(Debug, Default)]
+struct Listing {
+    /// Segments by their first and last number, in order.
+    segments: Vec<(u64, u64)>,
+    /// Records behind the newest segment.
+    records: Vec<u64>,
+    /// Records that are none: they lie below the end of the newest segment.
+    stray: Vec<u64>,
+}
+
+impl Listing {
+    fn of(store: &Store) -> Result<Self> {
+        let mut listing = Self::default();
+        // Records first: one that is merged in between is then in the segment that is listed after it.
+        let names = store.list(RECORDS)?;
+        listing.segments = store.list(SEGMENTS)?.iter().filter_map(|name| span(name)).collect();
+        listing.segments.sort_unstable();
+        let end = listing.end();
+        for number in names.iter().filter_map(|name| name.rsplit('/').next()?.parse::<u64>().ok()) {
+            if number > end { listing.records.push(number) } else { listing.stray.push(number) }
+        }
+        listing.records.sort_unstable();
+        Ok(listing)
+    }
+
+    fn end(&self) -> u64 {
+        self.segments.iter().map(|(_, last)| *last).max().unwrap_or(0)
+    }
+
+    fn highest(&self) -> u64 {
+        self.records.last().copied().unwrap_or(0).max(self.end())
+    }
+}
+
+/// Reads all that a journal holds, in order.
+///
+/// # Errors
+/// Where a record is missing or does not fit; the object is named.
+pub fn read_all(store: &Store) -> Result<Vec<Record>> {
+    Ok(read_lines(store)?.0.into_iter().map(|(record, _)| record).collect())
+}
+
+/// The process that wrote the newest record; none where there is no record.
+///
+/// # Errors
+/// Where the store does not answer.
+pub fn owner(store: &Store) -> Result<Option<String>> {
+    for _ in 0..3 {
+        let listing = Listing::of(store)?;
+        let newest = Listing { segments: listing.segments.last().copied().into_iter().collect(), ..listing };
+        if let Some(lines) = read_listed(store, &newest)? {
+            return Ok(lines.last().map(|(record, _)| record.process.clone()));
+        }
+    }
+    bail!("the journal changes faster than it can be read");
+}
+
+/// A record with its line.
+type Line = (Record, String);
+
+fn read_lines(store: &Store) -> Result<(Vec<Line>, u64)> {
+    // A record that is merged while it is read is found at the second look.
+    for _ in 0..3 {
+        let listing = Listing::of(store)?;
+        if let Some(lines) = read_listed(store, &listing)? {
+            return Ok((lines, listing.end()));
+        }
+    }
+    bail!("the journal changes faster than it can be read");
+}
+
+/// The records of a listing; none where one of them has gone meanwhile.
+fn read_listed(store: &Store, listing: &Listing) -> Result<Option<Vec<Line>>> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut next = listing.segments.first().map_or(1, |(first, _)| *first);
+    let (mut hash, whole) = (String::new(), next == 1);
+    for (first, last) in &listing.segments {
+        let name = format!("{SEGMENTS}/{first:020}-{last:020}.zst");
+        if *first != next {
+            bail!("{name}: record {next} is missing before it");
+        }
+        let Some(packed) = store.get(&name)? else { return Ok(None) };
+        let text = zstd::decode_all(packed.as_slice()).with_context(|| format!("{name} is damaged"))?;
+        let text = String::from_utf8(text).with_context(|| format!("{name} is damaged"))?;
+        for line in text.lines() {
+            let known = (!lines.is_empty() || whole).then_some(hash.as_str());
+            let record = Record::parse(line, next, known).with_context(|| name.clone())?;
+            hash.clone_from(&record.hash);
+            lines.push((record, line.to_owned()));
+            next += 1;
+        }
+        if next != last + 1 {
+            bail!("{name} does not hold what its name says");
+        }
+    }
+    for number in &listing.records {
+        let name = record_name(*number);
+        if *number != next {
+            bail!("{}: record {next} is missing before it", name);
+        }
+        let Some(bytes) = store.get(&name)? else { return Ok(None) };
+        let line = String::from_utf8(bytes).with_context(|| format!("{name} is damaged"))?;
+        let known = (!lines.is_empty() || whole).then_some(hash.as_str());
+        let record = Record::parse(&line, next, known).with_context(|| name.clone())?;
+        hash.clone_from(&record.hash);
+        lines.push((record, line));
+        next += 1;
+    }
+    Ok(Some(lines))
+}
+
+/// The greatest generation in a journal.
+fn generation_of(records: &[Line]) -> u64 {
+    records.iter().map(|(record, _)| record.generation).max().unwrap_or(0)
+}
+
+impl Journal {
+    /// Begins a new generation: from here on nobody older can bind anything. Gives the journal and all its
+    /// records, the new one included.
+    ///
+    /// # Errors
+    /// Where the journal is damaged, or the store does not answer.
+    pub fn begin(
+        store: Arc<Store>,
+        process: &str,
+        start: &dyn Fn(&[Record]) -> Result<Generation, Refused>,
+        notice: crate::kafka::Notice,
+    ) -> Result<(Self, Vec<Record>), Refused> {
+        loop {
+            let (lines, merged) = read_lines(&store).map_err(Refused::Failed)?;
+            let (last, last_hash) = lines.last().map_or((0, String::new()), |(record, _)| (record.number, record.hash.clone()));
+            let generation = generation_of(&lines) + 1;
+            let tail =
+                lines.iter().filter(|(record, _)| record.number > merged).map(|(record, line)| (record.number, line.clone()));
+            let mut journal = Self {
+                store: Arc::clone(&store),
+                process: process.to_owned(),
+                generation,
+                last,
+                last_hash,
+                tail: tail.collect(),
+                notice: Arc::clone(&notice),
+            };
+            let mut records: Vec<Record> = lines.into_iter().map(|(record, _)| record).collect();
+            let body = Body::Generation(Box::new(start(&records)?));
+            match journal.append(body) {
+                Ok(record) => {
+                    records.push(record);
+                    return Ok((journal, records));
+                }
+                // Somebody else was faster: read on, and try the next number.
+                Err(Refused::Superseded(_)) => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+    }
+
+    /// The generation of this process start.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether a newer start has taken over.
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub fn is_superseded(&self) -> Result<bool> {
+        Ok(Listing::of(&self.store)?.highest() > self.last)
+    }
+
+    /// Appends a record; once this returns, it is durable and counts.
+    ///
+    /// # Errors
+    /// Where a newer start took over, or the record could not be made.
+    pub fn append(&mut self, body: Body) -> Result<Record, Refused> {
+        let record = Record {
+            number: self.last + 1,
+            generation: self.generation,
+            process: self.process.clone(),
+            prev_hash: self.last_hash.clone(),
+            body,
+            hash: String::new(),
+        };
+        let (record, line) = record.seal().map_err(Refused::Failed)?;
+        self.create(&record_name(record.number), &line)?;
+        let listing = self.asked("the journal's records", || Listing::of(&self.store));
+        if listing.highest() > record.number || listing.end() >= record.number {
+            return Err(Refused::Superseded(format!("the journal goes on to record {}", listing.highest())));
+        }
+        self.last = record.number;
+        self.last_hash.clone_from(&record.hash);
+        self.tail.push((record.number, line));
+        if self.tail.len() >= SEGMENT_RECORDS {
+            self.merge(&listing).map_err(Refused::Failed)?;
+        }
+        Ok(record)
+    }
+
+    /// Makes an object, whatever the store answers on the way: an answer that is not clear is settled by reading.
+    fn create(&self, name: &str, line: &str) -> Result<(), Refused> {
+        let mut since = std::time::Instant::now();
+        loop {
+            let answer = self.store.create(name, line.as_bytes().to_vec());
+            if matches!(answer, Ok(Created::Now)) {
+                return Ok(());
+            }
+            let found = self.asked(name, || self.store.get(name));
+            match found {
+                Some(bytes) if bytes == line.as_bytes() => return Ok(()),
+                Some(_) => return Err(Refused::Superseded(format!("{name} is of another process"))),
+                // It may have been merged and removed by a newer start: the listing after it says so.
+                None if matches!(answer, Ok(Created::Before)) => return Ok(()),
+                None => {}
+            }
+            if let Err(error) = answer
+                && since.elapsed() >= TELL
+            {
+                since = std::time::Instant::now();
+                (self.notice)(&format!("waiting for the store: {error:#}"));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Asks the store until it answers, and says so every ten seconds.
+    fn asked<T>(&self, what: &str, question: impl Fn() -> Result<T>) -> T {
+        let mut since = std::time::Instant::now();
+        loop {
+            match question() {
+                Ok(answer) => return answer,
+                Err(error) => {
+                    if since.elapsed() >= TELL {
+                        since = std::time::Instant::now();
+                        (self.notice)(&format!("waiting for the store ({what}): {error:#}"));
+                    }
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        }
+    }
+
+    /// Merges the records behind the newest segment into one, and removes them.
+    fn merge(&mut self, listing: &Listing) -> Result<()> {
+        let (Some(first), Some(last)) =
+            (self.tail.first().map(|(number, _)| *number), self.tail.last().map(|(number, _)| *number))
+        else {
+            return Ok(());
+        };
+        let mut text = String::new();
+        for (_, line) in &self.tail {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let packed = zstd::encode_all(text.as_bytes(), 3).context("cannot pack a segment")?;
+        self.store.create(&format!("{SEGMENTS}/{first:020}-{last:020}.zst"), packed)?;
+        for number in listing.stray.iter().copied().chain(self.tail.drain(..).map(|(number, _)| number)) {
+            self.store.delete(&record_name(number))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

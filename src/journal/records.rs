@@ -1,0 +1,156 @@
+//! What a record of the journal says.
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::epoch::Epoch;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1, 2, 3 ...
+    pub number: u64,
+    /// The generation that wrote it.
+    pub generation: u64,
+    /// The random id of the process start that wrote it.
+    pub process: String,
+    /// The hash of the record before it; empty in the first one.
+    pub prev_hash: String,
+    /// What it says.
+    pub body: Body,
+    /// Its own hash; stands before it on its line.
+    #[serde(skip)]
+    pub hash: String,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// A process started.
+    Generation(Box<Generation>),
+    /// Epochs were bound.
+    Binding(Vec<Bound>),
+}
+
+/// What a process was started with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// The version of what is computed.
+    pub logic_version: u32,
+    /// The number of shards; fixed for a job.
+    pub shards: u32,
+    /// `wall` or `events`.
+    pub mode: String,
+    /// How many times as fast as the wall clock `now` runs; 1 but in tests.
+    pub speed: u32,
+    /// The partitions that its bindings name by their place in this list: topic (without the prefix) and number.
+    pub partitions: Vec<(String, u32)>,
+}
+
+/// One epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Which.
+    pub epoch: Epoch,
+    /// Its wall clock, in ms; none where no wall clock enters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<i64>,
+    /// Partitions of which something was read, with the offset of the next record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<(u32, u64)>,
+    /// Partitions that were read to their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_end: Vec<u32>,
+    /// Partitions that are taken in with this epoch, or read on after a drain: from which offset, and logical
+    /// time before the epoch, where there was any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_in: Vec<(u32, u64, Option<i64>)>,
+    /// Rates and rulebooks that became known with it: their topics are compacted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<News>,
+    /// The first revision of the rulebook: file names and texts. Only in the first epoch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programme: Vec<(String, String)>,
+    /// Whether it ends a drain: partitions count as ended, and all that is buffered is applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finish: bool,
+    /// How many records it holds.
+    #[serde(default)]
+    pub count: u64,
+    /// The sum of their hashes.
+    #[serde(default)]
+    pub input: u64,
+}
+
+/// A record of a topic of rates or rulebooks, kept whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct News {
+    /// Its topic, without the prefix.
+    pub topic: String,
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset.
+    pub offset: u64,
+    /// Logical time before the epoch that bound it, in ms: a revision is in force from then on at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
+    /// The record; in base64 where it is no UTF-8.
+    pub text: String,
+    /// Whether it is in base64.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub base64: bool,
+}
+
+impl News {
+    /// The record as it was read.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        use base64::Engine as _;
+        if self.base64 {
+            // It was written by `of`.
+            return base64::engine::general_purpose::STANDARD.decode(&self.text).unwrap_or_default();
+        }
+        self.text.clone().into_bytes()
+    }
+
+    /// A record of any bytes.
+    #[must_use]
+    pub fn of(topic: &str, partition: u32, offset: u64, bytes: &[u8]) -> Self {
+        use base64::Engine as _;
+        let (text, base64) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), false),
+            Err(_) => (base64::engine::general_purpose::STANDARD.encode(bytes), true),
+        };
+        Self { topic: topic.to_owned(), partition, offset, since: None, text, base64 }
+    }
+}
+
+impl Record {
+    /// Gives the record its hash, and its line.
+    pub(super) fn seal(mut self) -> Result<(Self, String)> {
+        let text = serde_json::to_string(&self).context("a journal record cannot be written")?;
+        self.hash = hash_of(&text);
+        let line = format!("{} {text}", self.hash);
+        Ok((self, line))
+    }
+
+    /// Reads a line that is to be record `number`; `before` is the hash of the record before it, where that is known.
+    pub(super) fn parse(line: &str, number: u64, before: Option<&str>) -> Result<Self> {
+        let Some((hash, text)) = line.trim_end().split_once(' ') else { bail!("record {number} is damaged") };
+        if hash != hash_of(text) {
+            bail!("record {number} is damaged: its hash does not fit");
+        }
+        let mut record: Self = serde_json::from_str(text).with_context(|| format!("record {number} is damaged"))?;
+        if record.number != number || before.is_some_and(|before| before != record.prev_hash) {
+            bail!("record {number} does not follow the one before it");
+        }
+        hash.clone_into(&mut record.hash);
+        Ok(record)
+    }
+}
+
+fn hash_of(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,96 @@
+//! The journal's protocol, in a folder.
+
+use std::sync::Arc;
+
+use super::*;
+
+fn store() -> (tempfile::TempDir, Arc<Store>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::folder(folder.path()).unwrap());
+    (folder, store)
+}
+
+fn start(_: &[Record]) -> Result<Generation, Refused> {
+    Ok(Generation {
+        logic_version: 1,
+        shards: 12,
+        mode: "wall".to_owned(),
+        speed: 1,
+        partitions: vec![("bets.v1".to_owned(), 0)],
+    })
+}
+
+fn begin(store: &Arc<Store>, process: &str) -> Journal {
+    Journal::begin(Arc::clone(store), process, &start, Arc::new(|_: &str| {})).unwrap().0
+}
+
+fn epoch(epoch: u64) -> Body {
+    Body::Binding(vec![Bound { epoch, now: Some(1_000), ends: vec![(0, epoch * 10)], ..Bound::default() }])
+}
+
+#[test]
+fn what_was_appended_is_read_again_over_segments() {
+    let (_folder, store) = store();
+    let mut journal = begin(&store, "a");
+    for number in 1..=600 {
+        journal.append(epoch(number)).unwrap();
+    }
+    let records = read_all(&store).unwrap();
+    assert_eq!(records.len(), 601);
+    assert!(records.iter().zip(1..).all(|(record, number)| record.number == number));
+    assert!(store.list(RECORDS).unwrap().len() < SEGMENT_RECORDS);
+    assert_eq!(store.list(SEGMENTS).unwrap().len(), 2);
+    let mut again = begin(&store, "b");
+    assert_eq!(again.generation(), 2);
+    again.append(epoch(601)).unwrap();
+    assert_eq!(read_all(&store).unwrap().len(), 603);
+}
+
+#[test]
+fn an_older_start_can_bind_nothing_once_a_newer_one_has_begun() {
+    let (_folder, store) = store();
+    let mut older = begin(&store, "a");
+    older.append(epoch(1)).unwrap();
+    let mut newer = begin(&store, "b");
+    assert!(older.is_superseded().unwrap());
+    assert!(matches!(older.append(epoch(2)), Err(Refused::Superseded(_))));
+    newer.append(epoch(2)).unwrap();
+    assert_eq!(read_all(&store).unwrap().len(), 4);
+}
+
+#[test]
+fn a_record_below_the_newest_segment_is_none_and_is_collected() {
+    let (_folder, store) = store();
+    let mut zombie = begin(&store, "a");
+    let mut newer = begin(&store, "b");
+    for number in 1..300 {
+        newer.append(epoch(number)).unwrap();
+    }
+    // The record that it wants to make was merged and removed: its create succeeds.
+    assert!(matches!(zombie.append(epoch(1)), Err(Refused::Superseded(_))));
+    assert!(store.get(&record_name(2)).unwrap().is_some());
+    assert_eq!(read_all(&store).unwrap().len(), 301);
+    for number in 300..600 {
+        newer.append(epoch(number)).unwrap();
+    }
+    assert!(store.get(&record_name(2)).unwrap().is_none());
+}
+
+#[test]
+fn a_record_that_is_missing_or_changed_is_named() {
+    let (_folder, store) = store();
+    let mut journal = begin(&store, "a");
+    for number in 1..=3 {
+        journal.append(epoch(number)).unwrap();
+    }
+    let name = record_name(3);
+    let whole = store.get(&name).unwrap().unwrap();
+    let mut changed = whole.clone();
+    changed[80] ^= 1;
+    store.put(&name, changed).unwrap();
+    assert!(format!("{:#}", read_all(&store).unwrap_err()).contains(&name));
+    store.delete(&name).unwrap();
+    assert!(format!("{:#}", read_all(&store).unwrap_err()).contains("record 3 is missing"));
+    store.put(&name, whole).unwrap();
+    assert_eq!(read_all(&store).unwrap().len(), 4);
+}

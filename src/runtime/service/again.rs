@@ -1,0 +1,219 @@
+//! The bound input once more: into files (`replay --bindings`), or to be compared with what was published.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::committer::Target;
+use super::control::Control;
+use super::coordinator::{Coordinator, Cutting};
+use super::history::{History, programme_of};
+use super::pipeline::{Pipeline, Plan, Reading};
+use super::{clock_settings, logic_version};
+use crate::dataflows::ledger::Restored;
+use crate::dataflows::{Job, Profiles};
+use crate::epoch::Spread;
+use crate::journal;
+use crate::runtime::replay::{Options, SHARDS, Summary, Watcher};
+use crate::runtime::state::Known;
+use crate::runtime::store::Store;
+use crate::runtime::{Failure, input};
+use crate::sinks::Sink as _;
+use crate::sinks::files::FileSink;
+use crate::sinks::tally::Progress;
+use crate::sources::reference::{self, Book, Reference};
+use crate::sources::{Partition, Source};
+use tidemark_domain::defect::Defects;
+
+/// What is read once more, and from where on.
+pub(super) struct Again {
+    pub(super) history: History,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) sources: Vec<Box<dyn Source>>,
+    pub(super) workers: u32,
+    pub(super) shards: u32,
+    /// What is begun with: nothing, or a snapshot.
+    pub(super) progress: Progress,
+    pub(super) restored: Vec<Option<Restored>>,
+    pub(super) known: Known,
+    pub(super) target: Target,
+    pub(super) defects: Defects,
+    pub(super) in_flight: u64,
+    /// Whether the input ends with the last binding (rule 17).
+    pub(super) to_the_end: bool,
+}
+
+impl Again {
+    /// Reads everything that was bound after what is begun with; gives what it amounts to.
+    pub(super) fn run(self) -> Result<(Progress, Target), Failure> {
+        let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch));
+        control.set_logical_time(self.progress.logical_time);
+        let wall = self.history.generation.as_ref().is_some_and(|generation| generation.mode == "wall");
+        let rulebook = programme_of(&self.known.programme)?;
+        let clock = clock_settings(&rulebook);
+        let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
+        for (_, news) in &self.known.news {
+            if !news.base64 && reference::belongs(&news.topic, &news.text) {
+                let _known = book.take(&news.text, news.since);
+            }
+        }
+        let mut rules = book.rules();
+        rules.defects = self.defects;
+        let job = Arc::new(Job {
+            partitions: self.partitions.clone(),
+            clock,
+            spread: Spread { shards: self.shards, workers: self.workers },
+            kafka: true,
+            reference: Arc::new(Reference { rules, found: BTreeMap::new() }),
+            until: None,
+            step_ms: wall.then_some(super::STEP_MS),
+            profiles: Profiles::End,
+            by_shard: true,
+            ledger_topic: true,
+        });
+        let first = self.progress.epoch;
+        let readings = (0_u32..).zip(self.sources).map(|(number, source)| {
+            let topic = &source.partition().topic;
+            let is_reference = topic.ends_with("fx.v1") || topic.ends_with("config.v1");
+            Reading::new(number, source, &self.progress.places, is_reference.then_some(0))
+        });
+        let mut pipeline = Pipeline::start(Plan {
+            job,
+            control: Arc::clone(&control),
+            readings: readings.collect(),
+            restored: self.restored,
+            progress: self.progress,
+            target: self.target,
+            interval: std::time::Duration::from_millis(500),
+            in_flight: self.in_flight,
+            prefixes: Vec::new(),
+            marks: None,
+            journal: None,
+            state: None,
+            names: Vec::new(),
+            known: self.known,
+        })?;
+        let threads = pipeline.threads.take().ok_or_else(|| Failure::Defect("a pipeline without threads".to_owned()))?;
+        let names = self.partitions.iter().map(|partition| (partition.topic.clone(), partition.number)).collect();
+        let last_now = self.history.last_now;
+        let mut coordinator = Coordinator::new(pipeline, book, self.defects, names, last_now, self.in_flight, Cutting::default());
+        coordinator.epoch = first;
+        let finished = self.history.finished;
+        let bounds = self.history.bounds.into_iter().filter(|bound| bound.epoch > first).collect();
+        let read = coordinator.replay(bounds).and_then(|_| if self.to_the_end && !finished { coordinator.end() } else { Ok(()) });
+        drop(coordinator);
+        if let Err(failure) = read {
+            control.fail(failure);
+        }
+        if control.stopped() {
+            return Err(control.take_failure().unwrap_or_else(|| Failure::Defect("a replay ended without a reason".to_owned())));
+        }
+        threads.join(&control)
+    }
+}
+
+/// A partition as the journal names it, and what it is read from.
+type Arranged = (Partition, Box<dyn Source>);
+
+/// Puts sources into the order of the partitions that a journal names; every one of them has to be there. A topic
+/// may have something before its name: the prefix that the service strips.
+pub(super) fn arranged(history_names: &[(String, u32)], mut sources: Vec<Box<dyn Source>>) -> Result<Vec<Arranged>, Failure> {
+    let mut arranged = Vec::new();
+    for (topic, number) in history_names {
+        let same = |source: &dyn Source, exactly: bool| {
+            let partition = source.partition();
+            partition.number == *number
+                && if exactly { partition.topic == *topic } else { partition.topic.ends_with(topic.as_str()) }
+        };
+        let exact = sources.iter().position(|source| same(source.as_ref(), true));
+        let found = exact.or_else(|| sources.iter().position(|source| same(source.as_ref(), false)));
+        let Some(at) = found else {
+            return Err(Failure::Usage(format!("topic {topic}, partition {number}, was bound and is not in --events")));
+        };
+        arranged.push((Partition { topic: topic.clone(), number: *number }, sources.swap_remove(at)));
+    }
+    arranged.sort_by(|left, right| left.0.cmp(&right.0));
+    Ok(arranged)
+}
+
+/// Every partition that a journal names, in order.
+pub(super) fn names_of(records: &[journal::Record]) -> Vec<(String, u32)> {
+    let mut names: Vec<(String, u32)> = records
+        .iter()
+        .filter_map(|record| match &record.body {
+            journal::Body::Generation(generation) => Some(generation.partitions.clone()),
+            journal::Body::Binding(_) => None,
+        })
+        .flatten()
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// `replay --bindings`: the input as a service bound it, `now` included, into files.
+///
+/// # Errors
+/// Why it ended, with its exit code.
+pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<dyn Watcher>) -> Result<Summary, Failure> {
+    if !Path::new(bindings.strip_prefix("file://").unwrap_or(bindings)).exists() && !bindings.contains("://") {
+        return Err(Failure::Usage(format!("--bindings {bindings} is not there; give [store] url and the job's name: URL/JOB")));
+    }
+    let store = Store::open(bindings, "").map_err(Failure::Failed)?;
+    let records = journal::read_all(&store).map_err(Failure::Failed)?;
+    if records.is_empty() {
+        return Err(Failure::Usage(format!("{bindings} holds no journal; give [store] url and the job's name: URL/JOB")));
+    }
+    let opened = input::open_input(&options.events, options.workers, false, watcher)?;
+    let arranged = arranged(&names_of(&records), opened.sources)?;
+    let (partitions, sources): (Vec<Partition>, Vec<Box<dyn Source>>) = arranged.into_iter().unzip();
+    let history = History::of(&records, &partitions)?;
+    if !history.whole {
+        return Err(Failure::Usage(format!("the journal in {bindings} does not reach back to the first epoch")));
+    }
+    let logic = history.generation.as_ref().map_or(0, |generation| generation.logic_version);
+    if logic != logic_version() {
+        watcher.notice(&format!("the journal is of logic version {logic}, this is {}: facts may differ", logic_version()));
+    }
+    given_programme_fits(options, &history)?;
+    let known = Known { programme: history.programme.clone(), news: Vec::new() };
+    let sink = FileSink::open(&options.out, "bindings", None, false)?;
+    let again = Again {
+        history,
+        partitions,
+        sources,
+        workers: options.workers,
+        shards: SHARDS,
+        progress: Progress::default(),
+        restored: (0..options.workers).map(|_| None).collect(),
+        known,
+        target: Target::Files(Box::new(sink)),
+        defects: options.defects,
+        in_flight: options.pace.epochs_in_flight,
+        to_the_end: true,
+    };
+    let (progress, target) = again.run()?;
+    if let Target::Files(mut files) = target {
+        files.commit(&Progress { finished: true, ..progress.clone() })?;
+    }
+    crate::runtime::replay::finish(options, &progress)
+}
+
+/// The programme given has to be the first revision that was bound.
+fn given_programme_fits(options: &Options, history: &History) -> Result<(), Failure> {
+    let bound = programme_of(&history.programme)?;
+    let mut given = Vec::new();
+    for path in &options.programmes {
+        given.push(crate::runtime::programme::load_programme(path)?.0);
+    }
+    let same = |programme: &tidemark_domain::programme::Programme| {
+        programme.values == bound.values && programme.revision == bound.revision && programme.id == bound.id
+    };
+    if given.iter().any(same) {
+        return Ok(());
+    }
+    Err(Failure::Mismatch(format!(
+        "none of --programme is the first revision that was bound ({} revision {}); later ones stand in the bindings",
+        bound.id, bound.revision
+    )))
+}

@@ -1,0 +1,417 @@
+//! How a service starts: who owns the job, how far it is, and what it goes on from (DESIGN section 6).
+//!
+//! 1. A *generation record* is appended to the journal: nobody older can bind any more.
+//! 2. The transactional id of every shard is taken: nobody older can publish. A newer generation ends this one.
+//! 3. The shards' progress is read back, and the last transaction of each is counted.
+//! 4. The newest snapshot that is usable is loaded; what was bound after it will be read again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::history::{History, number_of, programme_of};
+use super::pipeline::spawn;
+use super::topics::{self, Input};
+use super::watch::Watch;
+use super::{Options, clock_settings, is_wall, logic_version};
+use crate::api::Stage;
+use crate::config::Config;
+use crate::dataflows::ledger::Restored;
+use crate::dataflows::{Job, Profiles};
+use crate::epoch::{ClockSettings, Place, Spread};
+use crate::journal::{self, Body, Bound, Generation, Journal, Record, Refused};
+use crate::kafka::{Cluster, Notice, Producer, Silence};
+use crate::runtime::Failure;
+use crate::runtime::programme::load_programme;
+use crate::runtime::state::{Known, Manifest, State};
+use crate::runtime::store::Store;
+use crate::sinks::kafka::progress::ProgressRecord;
+use crate::sinks::kafka::tail::Standing;
+use crate::sinks::kafka::{Outputs, shard, tail};
+use crate::sinks::tally::Progress;
+use crate::sources::Partition;
+use crate::sources::reference::{self, Book, Reference};
+use tidemark_domain::defect::Defects;
+
+/// What a service goes on from.
+pub(super) struct Begun {
+    pub(super) inputs: Vec<Input>,
+    pub(super) outputs: Arc<Outputs>,
+    /// The first offset and the last stable offset of every partition, at the start.
+    pub(super) ends: Vec<(u64, u64)>,
+    pub(super) generation: u64,
+    pub(super) progress: Progress,
+    pub(super) restored: Vec<Option<Restored>>,
+    pub(super) known: Known,
+    pub(super) book: Book,
+    /// What was bound after the snapshot.
+    pub(super) bounds: Vec<Bound>,
+    pub(super) last_bound: u64,
+    pub(super) last_now: Option<i64>,
+    /// Partitions that are taken in with the next epoch.
+    pub(super) taken_in: Vec<(u32, u64)>,
+    /// The first revision, where nothing is bound yet.
+    pub(super) unbound_programme: Vec<(String, String)>,
+    pub(super) shards: Vec<(Producer, Vec<ProgressRecord>)>,
+    clock: ClockSettings,
+    finished: bool,
+    store: Arc<Store>,
+    process: String,
+    journal: Option<Journal>,
+    pub(super) state: Option<State>,
+}
+
+/// A random id of this process start.
+fn random_id() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let draw = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}-{}", draw(), draw(), std::process::id())
+}
+
+/// Starts.
+pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> {
+    let (config, notice) = (&options.config, &options.notice);
+    let (programme, files) = load_programme(&config.programme.path)?;
+    let given: Vec<(String, String)> = files.into_iter().map(|file| (file.name, file.text)).collect();
+    let store = Arc::new(Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)?);
+    let inputs = topics::inputs(config, notice)?;
+    let outputs = Arc::new(topics::outputs(config, notice)?);
+    let ends = topics::offsets(&inputs, notice)?;
+    let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
+    let process = random_id();
+    let start = |records: &[Record]| generation(config, &partitions, records);
+    let (journal, records) = Journal::begin(Arc::clone(&store), &process, &start, Arc::clone(notice))?;
+    notice(&format!("generation {} of job {} begins", journal.generation(), config.job.name));
+    let history = History::of(&records, &partitions)?;
+    watch.stage(Stage::Fencing);
+    let producers = fence(&outputs, &journal, notice)?;
+    let state = State::of_service(Arc::clone(&store), &config.job.name);
+    watch.stage(Stage::Restoring);
+    let chosen = Chosen { outputs: &outputs, state: &state, options, history: &history, partitions: &partitions };
+    let (snapshot, progress_records) = chosen.choose()?;
+    let first = if history.programme.is_empty() { given.clone() } else { history.programme.clone() };
+    let (progress, restored, known) = match snapshot {
+        Some((manifest, restored)) => {
+            notice(&format!("going on from the snapshot after epoch {}", manifest.epoch));
+            (manifest.progress, restored.into_iter().map(Some).collect(), manifest.known)
+        }
+        None => {
+            (Progress::default(), (0..config.job.workers).map(|_| None).collect(), Known { programme: first, news: Vec::new() })
+        }
+    };
+    let rulebook = programme_of(&known.programme)?;
+    if known.programme != given && (rulebook.values != programme.values || rulebook.revision != programme.revision) {
+        notice(&format!(
+            "the programme in {} is not the first revision that this job began with (revision {}); that one holds. A new one is \
+             published with `tidemark programme publish`",
+            config.programme.path.display(),
+            rulebook.revision
+        ));
+    }
+    let clock = clock_settings(&rulebook);
+    let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
+    for (_, news) in &known.news {
+        if !news.base64 && reference::belongs(&news.topic, &news.text) {
+            let _known = book.take(&news.text, news.since);
+        }
+    }
+    let taken_in = taken_in(&history, &inputs, &ends, notice);
+    let last_bound = history.last_epoch();
+    let shards = producers.into_iter().zip(progress_records).collect();
+    Ok(Begun {
+        inputs,
+        outputs,
+        ends,
+        generation: journal.generation(),
+        bounds: history.bounds.into_iter().filter(|bound| bound.epoch > progress.epoch).collect(),
+        progress,
+        restored,
+        unbound_programme: if last_bound == 0 { given } else { Vec::new() },
+        known,
+        book,
+        last_bound,
+        last_now: history.last_now,
+        taken_in,
+        shards,
+        clock,
+        finished: history.finished,
+        store,
+        process,
+        journal: Some(journal),
+        state: Some(state),
+    })
+}
+
+/// What this start says of itself; refused where it does not go with what the journal says.
+fn generation(config: &Config, partitions: &[Partition], records: &[Record]) -> Result<Generation, Refused> {
+    let mode = if is_wall(config) { "wall" } else { "events" };
+    let before = records.iter().rev().find_map(|record| match &record.body {
+        Body::Generation(generation) => Some(generation),
+        Body::Binding(_) => None,
+    });
+    if let Some(before) = before {
+        let mut wrong = Vec::new();
+        if before.shards != config.job.shards {
+            wrong.push(format!("[job] shards is {} and the job began with {}", config.job.shards, before.shards));
+        }
+        if before.mode != mode {
+            wrong.push(format!("[clock] mode is {mode} and the job began with {}", before.mode));
+        }
+        if before.speed != config.clock.speed {
+            wrong.push(format!("[clock] speed is {} and the job began with {}", config.clock.speed, before.speed));
+        }
+        if !wrong.is_empty() {
+            return Err(Refused::Mismatch(format!("{}: give what it began with, or another [job] name", wrong.join("; "))));
+        }
+    }
+    Ok(Generation {
+        logic_version: logic_version(),
+        shards: config.job.shards,
+        mode: mode.to_owned(),
+        speed: config.clock.speed,
+        partitions: partitions.iter().map(|partition| (partition.topic.clone(), partition.number)).collect(),
+    })
+}
+
+/// Takes the transactional ids of all shards: whoever held them before can publish nothing more.
+fn fence(outputs: &Arc<Outputs>, journal: &Journal, notice: &Notice) -> Result<Vec<Producer>, Failure> {
+    let threads: Vec<_> = (0..outputs.shards)
+        .map(|number| {
+            let (outputs, notice) = (Arc::clone(outputs), Arc::clone(notice));
+            spawn("fence", move || {
+                let mut silence = Silence::default();
+                silence.lasts();
+                loop {
+                    match shard::new_producer(&outputs, number) {
+                        Ok(producer) => return producer,
+                        Err(error) => {
+                            if let Some(seconds) = silence.lasts() {
+                                notice(&format!("waiting for Kafka at {} since {seconds} s: {error:#}", outputs.cluster.brokers));
+                            }
+                            std::thread::sleep(Duration::from_millis(200));
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut producers = Vec::new();
+    for thread in threads {
+        producers.push(thread?.join().map_err(|_| Failure::Defect("a thread of the start panicked".to_owned()))?);
+    }
+    if journal.is_superseded().map_err(Failure::Failed)? {
+        return Err(Failure::Superseded(
+            "a newer start of this job took over while this one began; this process stops and published nothing".to_owned(),
+        ));
+    }
+    Ok(producers)
+}
+
+/// A snapshot, and the state of every worker that it holds.
+type Loaded = (Manifest, Vec<Restored>);
+
+/// Chooses what to go on from.
+struct Chosen<'a> {
+    outputs: &'a Outputs,
+    state: &'a State,
+    options: &'a Options,
+    history: &'a History,
+    partitions: &'a [Partition],
+}
+
+impl Chosen<'_> {
+    /// The newest snapshot that is usable, and the progress records of every shard from there on.
+    fn choose(&self) -> Result<(Option<Loaded>, Vec<Vec<ProgressRecord>>), Failure> {
+        let (config, notice) = (&self.options.config, &self.options.notice);
+        let manifests = self.state.manifests_of_any_logic().map_err(Failure::Failed)?;
+        let newest = manifests.last().map_or(0, |manifest| manifest.epoch);
+        let mut progress = self.progress(newest)?;
+        self.check(&progress, newest)?;
+        tail::check_last(self.outputs, &progress, self.patience()).map_err(Failure::Failed)?;
+        let spread = Spread { shards: config.job.shards, workers: config.job.workers };
+        for manifest in manifests.iter().rev() {
+            let loaded = self.state.load(manifest, &manifests, spread).map_err(|error| format!("{error:#}"));
+            match loaded.and_then(|restored| renumbered(manifest.clone(), restored, self.partitions)) {
+                Ok(loaded) => {
+                    if manifest.epoch < newest {
+                        progress = self.progress(manifest.epoch)?;
+                    }
+                    self.check_logic(manifest, &progress)?;
+                    return Ok((Some(loaded), bare(progress, manifest.epoch)));
+                }
+                Err(why) => notice(&format!("snapshot {} is not usable, trying the one before it: {why}", manifest.epoch)),
+            }
+        }
+        if !self.history.whole {
+            return Err(Failure::Failed(anyhow::anyhow!(
+                "no snapshot is usable and the journal does not reach back to the first epoch: restore the store. Nothing was bound or \
+                 published"
+            )));
+        }
+        if newest > 0 {
+            progress = self.progress(0)?;
+        }
+        Ok((None, bare(progress, 0)))
+    }
+
+    fn patience(&self) -> Duration {
+        self.outputs.transaction_timeout + Duration::from_secs(15)
+    }
+
+    fn progress(&self, since: u64) -> Result<BTreeMap<u32, Vec<Standing>>, Failure> {
+        let shards: Vec<u32> = (0..self.outputs.shards).collect();
+        tail::progress(self.outputs, &shards, since, self.patience()).map_err(Failure::Failed)
+    }
+
+    /// What was published must be bound, and be no older than the newest snapshot.
+    fn check(&self, progress: &BTreeMap<u32, Vec<Standing>>, newest: u64) -> Result<(), Failure> {
+        let (topic, bound) = (self.outputs.progress_topic(), self.history.last_epoch());
+        for (shard, records) in progress {
+            let visible = records.last().map_or(0, |last| last.record.epoch);
+            if visible > bound {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "topic {topic}, partition {shard}, is at epoch {visible} and the journal ends with epoch {bound}: the store is not the \
+                     one that this job published with. Restore journal/ in the store. Nothing was bound or published"
+                )));
+            }
+            if visible < newest {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "topic {topic}, partition {shard}, is at epoch {visible} and the newest snapshot in the store at {newest}: progress \
+                     records are missing. Restore the topic; it must keep its records (retention.ms=-1). Nothing was bound or published"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was published by another logic version must not have to be computed again.
+    fn check_logic(&self, manifest: &Manifest, progress: &BTreeMap<u32, Vec<Standing>>) -> Result<(), Failure> {
+        let published = progress.values().flatten().filter(|each| each.record.epoch > manifest.epoch);
+        let other = published.map(|each| each.record.logic_version).find(|version| *version != logic_version());
+        match other.filter(|_| !self.options.accept_divergence) {
+            None => Ok(()),
+            Some(version) => Err(Failure::Mismatch(format!(
+                "epochs after the newest snapshot were published by logic version {version}, this is {}: what they would come to now may \
+                 differ. Start the old version and stop it cleanly (SIGTERM): it leaves a snapshot at its last commit. Or accept what \
+                 comes with --accept-divergence",
+                logic_version()
+            ))),
+        }
+    }
+}
+
+/// A snapshot by the numbers that partitions have now.
+pub(super) fn renumbered(
+    mut manifest: Manifest,
+    mut restored: Vec<Restored>,
+    partitions: &[Partition],
+) -> Result<Loaded, String> {
+    let number = |old: u32| manifest.partitions.get(old as usize).and_then(|name| number_of(partitions, name));
+    let mut places: Vec<Place> = Vec::new();
+    for place in &manifest.progress.places {
+        let Some(partition) = number(place.partition) else {
+            return Err("it holds a partition that is not in the configuration any more".to_owned());
+        };
+        places.push(Place { partition, ..*place });
+    }
+    places.sort_by_key(|place| place.partition);
+    for worker in &mut restored {
+        if !worker.held.iter_mut().all(|held| held.renumber(number)) {
+            return Err("records wait of a partition that is not in the configuration any more".to_owned());
+        }
+    }
+    manifest.progress.places = places;
+    Ok((manifest, restored))
+}
+
+/// Progress records without their times: those after an epoch, and the one before.
+fn bare(progress: BTreeMap<u32, Vec<Standing>>, since: u64) -> Vec<Vec<ProgressRecord>> {
+    let shard = |records: Vec<Standing>| {
+        let first = records.iter().rposition(|each| each.record.epoch <= since).unwrap_or(0);
+        records.into_iter().skip(first).map(|each| each.record).collect()
+    };
+    progress.into_values().map(shard).collect()
+}
+
+/// Partitions that no binding names begin at their log start; after a drain all are read on.
+fn taken_in(history: &History, inputs: &[Input], ends: &[(u64, u64)], notice: &Notice) -> Vec<(u32, u64)> {
+    let mut all = Vec::new();
+    for ((number, input), (low, _)) in (0_u32..).zip(inputs).zip(ends) {
+        match history.reached.get(&number) {
+            Some(reached) if history.finished => all.push((number, *reached)),
+            Some(_) => {}
+            None => {
+                notice(&format!(
+                    "topic {}, partition {} is read from its first offset, {low}",
+                    input.name(),
+                    input.partition.number
+                ));
+                all.push((number, *low));
+            }
+        }
+    }
+    all
+}
+
+impl Begun {
+    /// Whether a drain has nothing to do: nothing new is there, and what was there is at its end.
+    pub(super) fn is_drained(&self) -> bool {
+        let reached = |number: u32| {
+            let replayed = self.bounds.iter().rev().flat_map(|bound| &bound.ends).find(|(each, _)| *each == number);
+            let known = self.progress.places.iter().find(|place| place.partition == number);
+            replayed.map(|(_, offset)| *offset).or_else(|| known.map(|place| place.position.offset))
+        };
+        let nothing_new = (0_u32..).zip(&self.ends).all(|(number, (low, end))| match reached(number) {
+            Some(offset) => offset >= *end,
+            None => low >= end,
+        });
+        nothing_new && self.bounds.is_empty() && (self.finished || self.last_bound == 0)
+    }
+
+    /// Whether a newer start has taken over meanwhile.
+    pub(super) fn superseded(&self) -> bool {
+        journal::owner(&self.store).is_ok_and(|owner| owner.is_some_and(|owner| owner != self.process))
+    }
+
+    /// The same question, to be asked later.
+    pub(super) fn superseded_later(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let (store, process) = (Arc::clone(&self.store), self.process.clone());
+        Arc::new(move || journal::owner(&store).is_ok_and(|owner| owner.is_some_and(|owner| owner != process)))
+    }
+
+    /// The names of all partitions.
+    pub(super) fn names(&self) -> Vec<(String, u32)> {
+        self.inputs.iter().map(|input| (input.partition.topic.clone(), input.partition.number)).collect()
+    }
+
+    /// What the watermarks of are asked.
+    pub(super) fn watched(&self) -> Vec<(Partition, Arc<Cluster>, String)> {
+        let each = |input: &Input| (input.partition.clone(), Arc::clone(&input.cluster), input.prefix.clone());
+        self.inputs.iter().map(each).collect()
+    }
+
+    pub(super) fn take_journal(&mut self) -> Result<Journal, Failure> {
+        self.journal.take().context("the journal is gone").map_err(Failure::Failed)
+    }
+
+    /// What does not change while the service runs.
+    pub(super) fn job(&self, config: &Config, defects: Defects) -> Arc<Job> {
+        let mut rules = self.book.rules();
+        rules.defects = defects;
+        let wall = is_wall(config);
+        Arc::new(Job {
+            partitions: self.inputs.iter().map(|input| input.partition.clone()).collect(),
+            clock: self.clock,
+            spread: Spread { shards: config.job.shards, workers: config.job.workers },
+            kafka: true,
+            reference: Arc::new(Reference { rules, found: BTreeMap::new() }),
+            until: None,
+            step_ms: wall.then_some(super::STEP_MS),
+            profiles: if wall { Profiles::Every(config.epoch.profile_interval.as_millis() as i64) } else { Profiles::End },
+            by_shard: true,
+            ledger_topic: true,
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! Puts the workers' parts of each epoch together, hands them to the shards in order, and says what becomes
+//! visible together.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::binder;
+use super::control::{Control, Held};
+use crate::buffers;
+use crate::dataflows::Report;
+use crate::dataflows::ledger::{Closed, SnapshotPort};
+use crate::epoch::{Epoch, Place};
+use crate::runtime::Failure;
+use crate::runtime::state::Event;
+use crate::sinks::files::FileSink;
+use crate::sinks::kafka::shard::{Commit, Gauge, Work};
+use crate::sinks::tally::Progress;
+use crate::sinks::{Lane, Proof, Sink as _};
+use crate::sources::Partition;
+
+/// Where facts go.
+pub(super) enum Target {
+    /// To the shards' threads.
+    Shards(Vec<(SyncSender<Work>, Arc<Gauge>, JoinHandle<()>)>),
+    /// To files: a replay of what was bound.
+    Files(Box<FileSink>),
+    /// Nowhere: they are compared with what was published.
+    Compare(Vec<Compared>),
+}
+
+/// What one shard is to have published.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    /// Its progress records that are still to be met: the epoch, and what it proves.
+    pub(super) recorded: VecDeque<(Epoch, Proof)>,
+    pub(super) proof: Proof,
+    /// What differs: up to which epoch, what was published, what was computed.
+    pub(super) different: Vec<(Epoch, Proof, Proof)>,
+}
+
+/// See the module's words.
+pub(super) struct Committer {
+    pub(super) target: Target,
+    pub(super) control: Arc<Control>,
+    pub(super) workers: usize,
+    pub(super) shards: u32,
+    pub(super) partitions: Vec<Partition>,
+    /// What stands before the topics' names at the brokers, by partition.
+    pub(super) prefixes: Vec<String>,
+    pub(super) progress: Progress,
+    pub(super) interval: Duration,
+    pub(super) binder: Option<Sender<binder::Message>>,
+    pub(super) snapshots: SnapshotPort,
+    pub(super) committed: Option<Sender<Event>>,
+    /// Commits that are not visible yet: the epoch, since when, and the progress where a snapshot waits for it.
+    pub(super) pending: VecDeque<(Epoch, Instant, Option<Box<Progress>>)>,
+    pub(super) last_commit: (Epoch, Instant),
+    /// What each worker holds.
+    pub(super) held: BTreeMap<u32, Held>,
+}
+
+impl Committer {
+    /// Publishes everything that comes; gives back what it amounts to, and where it went.
+    pub(super) fn run(mut self, reports: &Receiver<Report>) -> Option<(Progress, Target)> {
+        let mut open: BTreeMap<Epoch, Vec<Closed>> = BTreeMap::new();
+        loop {
+            match reports.recv_timeout(Duration::from_millis(1)) {
+                Ok(report) => open.entry(report.epoch).or_default().push(report.closed),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            while let Some(entry) = open.first_entry().filter(|entry| entry.get().len() == self.workers) {
+                let (epoch, parts) = entry.remove_entry();
+                if let Err(failure) = self.publish(epoch, parts) {
+                    self.control.fail(failure);
+                    return None;
+                }
+            }
+            if self.control.stopped() {
+                return None;
+            }
+            if let Err(failure) = self.look() {
+                self.control.fail(failure);
+                return None;
+            }
+        }
+        Some((self.progress, self.target))
+    }
+
+    fn publish(&mut self, epoch: Epoch, parts: Vec<Closed>) -> Result<(), Failure> {
+        let mut last = false;
+        let mut lanes: Vec<Option<Box<Lane>>> = (0..self.shards).map(|_| None).collect();
+        for (worker, part) in (0_u32..).zip(parts) {
+            let tally = &mut self.progress.tally;
+            tally.add_counts(&part.tally);
+            for place in part.places {
+                merge(&mut self.progress.places, place);
+            }
+            self.progress.logical_time = self.progress.logical_time.max(part.logical_time);
+            last |= part.last;
+            self.held.insert(worker, Held { players: part.players, buffered: part.buffered, state: part.state });
+            self.control.seen(part.read, part.dead);
+            for lane in part.lanes {
+                tally.add_blocks(&lane.blocks);
+                if let Some(place) = lanes.get_mut(lane.shard as usize) {
+                    *place = Some(Box::new(lane));
+                }
+            }
+        }
+        self.progress.epoch = epoch;
+        self.hand_over(epoch, lanes)?;
+        let mut held = Held::default();
+        for each in self.held.values() {
+            held.players += each.players;
+            held.buffered += each.buffered;
+            held.state += each.state;
+        }
+        self.control.tell(&self.progress, held);
+        let due = self.snapshots.at.load(Ordering::Acquire) == epoch;
+        if last || due {
+            self.commit(due)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, epoch: Epoch, lanes: Vec<Option<Box<Lane>>>) -> Result<(), Failure> {
+        match &mut self.target {
+            Target::Shards(shards) => {
+                for ((work, ..), lane) in shards.iter().zip(lanes) {
+                    // A shard that is gone has said why.
+                    let _gone = work.send(Work::Epoch(epoch, lane));
+                }
+            }
+            Target::Files(sink) => {
+                for lane in lanes.into_iter().flatten() {
+                    sink.write(&lane.blocks)?;
+                    give_back(*lane);
+                }
+                self.control.taken.store(epoch, Ordering::Release);
+            }
+            Target::Compare(shards) => {
+                for (shard, lane) in shards.iter_mut().zip(lanes) {
+                    if let Some(lane) = lane {
+                        shard.proof.add_all(lane.proof);
+                        give_back(*lane);
+                    }
+                    if let Some((_, published)) = shard.recorded.pop_front_if(|(recorded, _)| *recorded <= epoch) {
+                        let computed = std::mem::take(&mut shard.proof);
+                        if computed != published {
+                            shard.different.push((epoch, published, computed));
+                        }
+                    }
+                }
+                self.control.taken.store(epoch, Ordering::Release);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything so far is to become visible.
+    fn commit(&mut self, snapshot: bool) -> Result<(), Failure> {
+        let epoch = self.progress.epoch;
+        self.last_commit = (epoch, Instant::now());
+        let kept = snapshot.then(|| Box::new(self.progress.clone()));
+        match &mut self.target {
+            Target::Shards(shards) => {
+                if let Some(binder) = &self.binder {
+                    let _gone = binder.send(binder::Message::Wanted(epoch));
+                }
+                for (shard, (work, ..)) in (0_u32..).zip(shards.iter()) {
+                    let offsets = offsets(&self.progress.places, &self.partitions, &self.prefixes, shard, self.shards);
+                    let commit = Commit { epoch, logical_time: self.progress.logical_time, offsets };
+                    let _gone = work.send(Work::Commit(Box::new(commit)));
+                }
+            }
+            Target::Files(sink) => sink.commit(&self.progress)?,
+            Target::Compare(_) => {}
+        }
+        self.pending.push_back((epoch, Instant::now(), kept));
+        Ok(())
+    }
+
+    /// Sees how far the shards are, and commits when it is time to.
+    fn look(&mut self) -> Result<(), Failure> {
+        let visible = match &self.target {
+            Target::Shards(shards) => {
+                let taken = shards.iter().map(|(_, gauge, _)| gauge.taken.load(Ordering::Acquire)).min().unwrap_or(0);
+                self.control.taken.store(taken, Ordering::Release);
+                shards.iter().map(|(_, gauge, _)| gauge.committed.load(Ordering::Acquire)).min().unwrap_or(0)
+            }
+            Target::Files(_) | Target::Compare(_) => self.last_commit.0,
+        };
+        while let Some((epoch, since, progress)) = self.pending.pop_front_if(|(epoch, ..)| *epoch <= visible) {
+            self.control.committed(epoch, since.elapsed());
+            if let (Some(progress), Some(committed)) = (progress, &self.committed) {
+                // The writer of snapshots is gone only when it has failed, which it says by itself.
+                let _gone = committed.send(Event::Committed(progress));
+            }
+        }
+        let (epoch, at) = self.last_commit;
+        if self.pending.is_empty() && self.progress.epoch > epoch && at.elapsed() >= self.interval {
+            self.commit(false)?;
+        }
+        Ok(())
+    }
+}
+
+fn give_back(lane: Lane) {
+    for block in lane.blocks {
+        buffers::give(block.bytes);
+    }
+}
+
+fn merge(places: &mut Vec<Place>, place: Place) {
+    match places.iter_mut().find(|known| known.partition == place.partition) {
+        Some(known) => *known = place,
+        None => places.push(place),
+    }
+    places.sort_by_key(|each| each.partition);
+}
+
+/// The offsets that a shard commits for tools that show lag: those of partition p in the transaction of shard p % S.
+fn offsets(places: &[Place], partitions: &[Partition], prefixes: &[String], shard: u32, shards: u32) -> Vec<(String, u32, u64)> {
+    let own = places.iter().filter(|place| place.partition % shards == shard);
+    own.filter_map(|place| {
+        let partition = partitions.get(place.partition as usize)?;
+        let prefix = prefixes.get(place.partition as usize).map_or("", String::as_str);
+        Some((format!("{prefix}{}", partition.topic), partition.number, place.position.offset))
+    })
+    .collect()
+}

@@ -1,0 +1,179 @@
+//! What the threads of a service share: how far each is, and why it has to end.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::dataflows::parcel::Read;
+use crate::epoch::Epoch;
+use crate::runtime::Failure;
+use crate::sinks::tally::Progress;
+
+/// What all workers hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    pub(super) players: u64,
+    /// Bytes of records that wait for their time.
+    pub(super) buffered: u64,
+    /// Bytes of the players.
+    pub(super) state: u64,
+}
+
+/// What was seen since somebody looked.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) read: BTreeMap<u32, Read>,
+    pub(super) dead: BTreeMap<(String, String), u64>,
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub(super) struct Control {
+    stop: AtomicBool,
+    failure: Mutex<Option<Failure>>,
+    /// The last epoch that all sinks have taken.
+    pub(super) taken: AtomicU64,
+    /// The last epoch that is visible everywhere.
+    pub(super) visible: AtomicU64,
+    /// The last epoch that the ledgers have closed, and logical time after it.
+    pub(super) closed: AtomicU64,
+    logical_time: AtomicI64,
+    /// Bytes of records that wait for their time.
+    pub(super) buffered: AtomicU64,
+    beats: Vec<AtomicU64>,
+    busy: Vec<AtomicU64>,
+    begun: Instant,
+    /// What everything amounts to, and what is held.
+    now: Mutex<(Progress, Held)>,
+    /// What was read, and what became a dead letter, since somebody looked.
+    seen: Mutex<Seen>,
+    /// How long commits took, since somebody looked.
+    commits: Mutex<Vec<Duration>>,
+}
+
+impl Control {
+    pub(super) fn new(workers: usize, first: Epoch) -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            taken: AtomicU64::new(first),
+            visible: AtomicU64::new(first),
+            closed: AtomicU64::new(first),
+            logical_time: AtomicI64::new(i64::MIN),
+            buffered: AtomicU64::new(0),
+            beats: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            busy: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            begun: Instant::now(),
+            now: Mutex::new((Progress::default(), Held::default())),
+            seen: Mutex::new(Seen::default()),
+            commits: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Ends the process; the first reason stands.
+    pub(super) fn fail(&self, failure: Failure) {
+        if let Ok(mut slot) = self.failure.lock() {
+            slot.get_or_insert(failure);
+        }
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Ends everything without a reason: the work is done.
+    pub(super) fn end(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Why it had to end, where there is a reason.
+    pub(super) fn take_failure(&self) -> Option<Failure> {
+        self.failure.lock().ok().and_then(|mut slot| slot.take())
+    }
+
+    /// A worker's loop came round.
+    pub(super) fn beat(&self, worker: usize) {
+        if let Some(beat) = self.beats.get(worker) {
+            beat.store(self.begun.elapsed().as_millis() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// A worker worked so long.
+    pub(super) fn worked(&self, worker: usize, took: Duration) {
+        if let Some(busy) = self.busy.get(worker) {
+            busy.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Microseconds that each worker has worked.
+    pub(super) fn busy(&self) -> Vec<u64> {
+        self.busy.iter().map(|busy| busy.load(Ordering::Relaxed)).collect()
+    }
+
+    /// How long ago the loop of the slowest worker came round.
+    pub(super) fn oldest_beat(&self) -> Duration {
+        let now = self.begun.elapsed().as_millis() as u64;
+        let oldest = self.beats.iter().map(|beat| beat.load(Ordering::Relaxed)).min().unwrap_or(now);
+        Duration::from_millis(now.saturating_sub(oldest))
+    }
+
+    /// An epoch was closed.
+    pub(super) fn tell(&self, progress: &Progress, held: Held) {
+        self.buffered.store(held.buffered, Ordering::Relaxed);
+        if let Ok(mut now) = self.now.lock() {
+            now.0.clone_from(progress);
+            now.1 = held;
+        }
+        self.logical_time.store(progress.logical_time.unwrap_or(i64::MIN), Ordering::Release);
+        self.closed.store(progress.epoch, Ordering::Release);
+    }
+
+    /// What was read, and what became a dead letter.
+    pub(super) fn seen(&self, read: Vec<Read>, dead: BTreeMap<(String, String), u64>) {
+        if let Ok(mut seen) = self.seen.lock() {
+            for part in read {
+                let known = seen.read.entry(part.partition).or_default();
+                known.records += part.records;
+                known.late += part.late;
+                known.delays.extend(part.delays);
+            }
+            for (key, count) in dead {
+                *seen.dead.entry(key).or_default() += count;
+            }
+        }
+    }
+
+    /// What was seen since the last question.
+    pub(super) fn take_seen(&self) -> Seen {
+        self.seen.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
+    }
+
+    /// What everything amounts to, and what is held.
+    pub(super) fn now(&self) -> (Progress, Held) {
+        self.now.lock().map(|now| now.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn logical_time(&self) -> Option<i64> {
+        let at = self.logical_time.load(Ordering::Acquire);
+        (at != i64::MIN).then_some(at)
+    }
+
+    pub(super) fn set_logical_time(&self, at: Option<i64>) {
+        self.logical_time.store(at.unwrap_or(i64::MIN), Ordering::Release);
+    }
+
+    /// A commit became visible.
+    pub(super) fn committed(&self, epoch: Epoch, took: Duration) {
+        self.visible.store(epoch, Ordering::Release);
+        if let Ok(mut commits) = self.commits.lock() {
+            commits.push(took);
+        }
+    }
+
+    /// How long the commits since the last question took.
+    pub(super) fn take_commits(&self) -> Vec<Duration> {
+        self.commits.lock().map(|mut commits| std::mem::take(&mut *commits)).unwrap_or_default()
+    }
+}

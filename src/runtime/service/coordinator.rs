@@ -1,0 +1,471 @@
+//! Cuts epochs: says when one begins, learns where it ends, and has that bound.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::Control;
+use super::binder;
+use super::pipeline::Pipeline;
+use super::worker::{Cut, Opening, totals};
+use crate::dataflows::ledger::SnapshotPort;
+use crate::epoch::Epoch;
+use crate::journal::{Bound, News};
+use crate::runtime::Failure;
+use crate::runtime::state::Beside;
+use crate::sources::kafka::Watermarks;
+use crate::sources::reference::{self, Book, Reference};
+use crate::sources::{Batch, Partition, Source};
+use tidemark_domain::defect::Defects;
+
+/// While more than this waits for its time, only partitions are read that hold time back.
+const BUFFER_BYTES_MAX: u64 = 64 << 20;
+
+/// A topic's partition that holds rates or rulebooks; the coordinator reads it.
+pub(super) struct NewsSource {
+    pub(super) number: u32,
+    pub(super) source: Box<dyn Source>,
+    /// Up to here it is read before anything else.
+    pub(super) first: u64,
+}
+
+/// The wall clock of epochs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    pub(super) speed: u32,
+    /// What it was at `begun`.
+    pub(super) base: i64,
+    pub(super) begun: Instant,
+}
+
+impl WallClock {
+    /// The machine's clock, or one that starts at `start` and runs `speed` times as fast.
+    pub(super) fn new(speed: u32, start: Option<i64>, last: Option<i64>) -> Self {
+        let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        let base = match start {
+            Some(start) => last.map_or(start, |last| last.max(start)),
+            None if speed > 1 => last.unwrap_or(machine),
+            None => machine,
+        };
+        Self { speed, base, begun: Instant::now() }
+    }
+
+    fn now(&self) -> i64 {
+        let passed = self.begun.elapsed().as_micros() as i64;
+        self.base.saturating_add(passed.saturating_mul(i64::from(self.speed)) / 1_000)
+    }
+}
+
+/// What became known with an epoch, and the records that said so: partition, records, offset, whether that is its end.
+type Again = (Option<Arc<Reference>>, Vec<(u32, Batch, u64, bool)>);
+
+/// How epochs are cut.
+#[derive(Default)]
+pub(super) struct Cutting {
+    /// None in mode `events`.
+    pub(super) clock: Option<WallClock>,
+    pub(super) bytes: usize,
+    pub(super) interval: Duration,
+    pub(super) snapshot_interval: Duration,
+    /// Where a drain ends, by partition.
+    pub(super) drain: Option<Arc<Vec<u64>>>,
+    pub(super) marks: Option<Arc<Watermarks>>,
+    /// Partitions that no binding names, or that are read on after a drain: their offset.
+    pub(super) taken_in: Vec<(u32, u64)>,
+    /// The first revision, where the first epoch is still to be bound.
+    pub(super) programme: Vec<(String, String)>,
+    /// Set when the process is asked to end.
+    pub(super) asked_to_stop: Arc<AtomicBool>,
+}
+
+/// See the module's words.
+pub(super) struct Coordinator {
+    control: Arc<Control>,
+    partitions: Vec<Partition>,
+    openings: Vec<Sender<Opening>>,
+    cuts: Receiver<Cut>,
+    binder: Option<Sender<binder::Message>>,
+    snapshots: SnapshotPort,
+    beside: Arc<Beside>,
+    book: Book,
+    defects: Defects,
+    news: Vec<NewsSource>,
+    pub(super) epoch: Epoch,
+    last_now: i64,
+    in_flight: u64,
+    cutting: Cutting,
+}
+
+/// How a service's reading ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// A drain is complete.
+    Drained,
+    /// Somebody asked for it, and a snapshot was written.
+    Asked,
+    /// Somebody asked for it before what was bound was read again.
+    AskedEarly,
+    /// Something went wrong; the reason stands elsewhere.
+    Failed,
+}
+
+impl Coordinator {
+    /// A coordinator of a pipeline; it begins with the epoch after 0.
+    pub(super) fn new(
+        pipeline: Pipeline,
+        book: Book,
+        defects: Defects,
+        names: Vec<(String, u32)>,
+        last_now: Option<i64>,
+        in_flight: u64,
+        cutting: Cutting,
+    ) -> Self {
+        Self {
+            control: pipeline.control,
+            partitions: names.into_iter().map(|(topic, number)| Partition { topic, number }).collect(),
+            openings: pipeline.openings,
+            cuts: pipeline.cuts,
+            binder: pipeline.binder,
+            snapshots: pipeline.snapshots,
+            beside: pipeline.beside,
+            book,
+            defects,
+            news: pipeline.news,
+            epoch: 0,
+            last_now: last_now.unwrap_or(i64::MIN),
+            in_flight,
+            cutting,
+        }
+    }
+
+    /// The end of a replay whose bindings do not end with one (rule 17).
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
+        self.epoch += 1;
+        let now = (self.last_now != i64::MIN).then_some(self.last_now);
+        let extra = self.news.iter().map(|each| (each.number, Batch::default(), each.source.position().offset, true)).collect();
+        let at_end = (0..self.partitions.len() as u32).collect();
+        self.open(Opening { epoch: self.epoch, now, bound: Some(Vec::new()), at_end, extra, last: true, ..Opening::default() })?;
+        self.wait_until_closed(self.epoch);
+        Ok(())
+    }
+
+    /// Reads again what was bound before; false where it was asked to end on the way. Then there can be no
+    /// snapshot: it would lie within what was published together.
+    pub(super) fn replay(&mut self, bounds: Vec<Bound>) -> Result<bool, Failure> {
+        for bound in bounds {
+            if self.control.stopped() || self.cutting.asked_to_stop.load(Ordering::Acquire) {
+                return Ok(false);
+            }
+            self.epoch = bound.epoch;
+            self.last_now = self.last_now.max(bound.now.unwrap_or(i64::MIN));
+            let (news, extra) = self.news_again(&bound)?;
+            let said: Vec<_> = extra.iter().map(|(number, batch, ..)| (*number, batch.clone())).collect();
+            let (count, input) = totals(&said, &self.partitions);
+            let opening = Opening {
+                epoch: bound.epoch,
+                now: bound.now,
+                bound: Some(bound.ends.clone()),
+                at_end: bound.at_end.clone(),
+                taken_in: bound.taken_in.clone(),
+                news,
+                extra,
+                last: bound.finish,
+                ..Opening::default()
+            };
+            let cuts = self.open(opening)?;
+            let count = count + cuts.iter().map(|cut| cut.count).sum::<u64>();
+            let input = cuts.iter().fold(input, |sum, cut| sum.wrapping_add(cut.input));
+            if (count, input) != (bound.count, bound.input) && !self.control.stopped() {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "epoch {} was bound with {} records and now there are {count}{}: a topic of the input was deleted and made anew, or \
+                     its records were deleted or compacted. Nothing is published. Restore the topic, or start a new job (another [job] \
+                     name) on what is there",
+                    bound.epoch,
+                    bound.count,
+                    if count == bound.count { " with another content" } else { "" }
+                )));
+            }
+        }
+        Ok(true)
+    }
+
+    /// What became known with an epoch that was bound before, and the records that said so.
+    fn news_again(&mut self, bound: &Bound) -> Result<Again, Failure> {
+        let mut found = std::collections::BTreeMap::new();
+        let mut extra = Vec::new();
+        for each in &mut self.news {
+            let Some(partition) = self.partitions.get(each.number as usize) else { continue };
+            let mut batch = Batch::default();
+            for news in &bound.news {
+                if news.topic == partition.topic && news.partition == partition.number {
+                    batch.push(news.offset, &news.bytes());
+                    if let Some(verdict) = take(&mut self.book, news) {
+                        found.insert((each.number, news.offset), verdict);
+                    }
+                    if let Ok(mut known) = self.beside.known.lock() {
+                        known.news.push((bound.epoch, news.clone()));
+                    }
+                }
+            }
+            let begun = bound.taken_in.iter().map(|(number, offset, _)| (*number, *offset));
+            for (_, offset) in begun.chain(bound.ends.iter().copied()).filter(|(number, _)| *number == each.number) {
+                // The records of a compacted topic may be gone: they stand in the binding, the source only goes on behind them.
+                each.source.seek(crate::epoch::Position { offset, byte: 0 })?;
+            }
+            extra.push((each.number, batch, each.source.position().offset, bound.at_end.contains(&each.number)));
+        }
+        let news = (!found.is_empty()).then(|| self.reference(found));
+        Ok((news, extra))
+    }
+
+    fn reference(&self, found: std::collections::BTreeMap<(u32, u64), reference::Found>) -> Arc<Reference> {
+        let mut rules = self.book.rules();
+        rules.defects = self.defects;
+        Arc::new(Reference { rules, found })
+    }
+
+    /// Reads on until there is an end.
+    pub(super) fn live(&mut self) -> Result<Ended, Failure> {
+        let mut last_snapshot = Instant::now();
+        let mut first = true;
+        let mut holding = false;
+        let mut least = i64::MIN;
+        loop {
+            if self.control.stopped() {
+                return Ok(Ended::Failed);
+            }
+            let asked = self.cutting.asked_to_stop.load(Ordering::Acquire);
+            let begun = Instant::now();
+            let buffered = self.control.buffered.load(Ordering::Relaxed);
+            holding = buffered > if holding { BUFFER_BYTES_MAX / 2 } else { BUFFER_BYTES_MAX };
+            let opening = Opening {
+                bytes: if asked { 0 } else { (self.cutting.bytes / self.openings.len().max(1)).max(1) },
+                near: if holding { least } else { i64::MAX },
+                drain: self.cutting.drain.clone(),
+                ..Opening::default()
+            };
+            if asked {
+                self.ask_for_last_snapshot();
+            } else if last_snapshot.elapsed() >= self.cutting.snapshot_interval && self.ask_for_snapshot() {
+                last_snapshot = Instant::now();
+            }
+            let cut = self.cut(opening, std::mem::take(&mut first))?;
+            if asked {
+                return self.wait_for_snapshot(Ended::Asked);
+            }
+            least = cut.least;
+            if cut.drained {
+                return self.finish();
+            }
+            if !cut.full {
+                self.pause(begun);
+            }
+        }
+    }
+
+    /// Ends a drain: partitions count as ended, everybody is looked at, then a snapshot.
+    fn finish(&mut self) -> Result<Ended, Failure> {
+        let opening = Opening { last: true, drain: self.cutting.drain.clone(), ..Opening::default() };
+        self.cut(opening, false)?;
+        self.ask_for_last_snapshot();
+        self.cut(Opening { drain: self.cutting.drain.clone(), ..Opening::default() }, false)?;
+        self.wait_for_snapshot(Ended::Drained)
+    }
+
+    /// Until it is time for the next epoch.
+    fn pause(&self, begun: Instant) {
+        while begun.elapsed() < self.cutting.interval
+            && !self.control.stopped()
+            && !self.cutting.asked_to_stop.load(Ordering::Acquire)
+        {
+            std::thread::sleep(
+                (self.cutting.interval - begun.elapsed().min(self.cutting.interval)).min(Duration::from_millis(10)),
+            );
+        }
+    }
+
+    /// Has a snapshot taken after the next epoch; false while the one before is still being written.
+    fn ask_for_snapshot(&self) -> bool {
+        let Some(written) = self.beside.written.lock().ok().map(|written| *written) else { return false };
+        if written.count < self.snapshots.number.load(Ordering::Acquire) {
+            return false;
+        }
+        self.snapshots.number.fetch_add(1, Ordering::AcqRel);
+        self.snapshots.at.store(self.epoch + 1, Ordering::Release);
+        true
+    }
+
+    /// Has one taken after the next epoch, once the one before is written.
+    fn ask_for_last_snapshot(&self) {
+        while !self.ask_for_snapshot() && !self.control.stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn wait_for_snapshot(&self, ended: Ended) -> Result<Ended, Failure> {
+        while self.beside.written.lock().is_ok_and(|written| written.epoch < self.epoch) {
+            if self.control.stopped() {
+                return Ok(Ended::Failed);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(ended)
+    }
+
+    /// Cuts one epoch and has it bound.
+    fn cut(&mut self, mut opening: Opening, first: bool) -> Result<Whole, Failure> {
+        self.epoch += 1;
+        let now = self.cutting.clock.map(|clock| clock.now().max(self.last_now));
+        self.last_now = now.unwrap_or(self.last_now);
+        opening.epoch = self.epoch;
+        opening.now = now;
+        let mut bound = Bound { epoch: self.epoch, now, finish: opening.last, ..Bound::default() };
+        bound.programme = std::mem::take(&mut self.cutting.programme);
+        if !self.cutting.taken_in.is_empty() {
+            self.wait_until_closed(self.epoch - 1);
+            let since = self.control.logical_time();
+            bound.taken_in =
+                std::mem::take(&mut self.cutting.taken_in).into_iter().map(|(number, offset)| (number, offset, since)).collect();
+            opening.taken_in.clone_from(&bound.taken_in);
+        }
+        self.read_news(first, &mut opening, &mut bound)?;
+        let extra: Vec<_> = opening.extra.iter().map(|(number, _, offset, end)| (*number, *offset, *end)).collect();
+        let drained_news = extra.iter().all(|(.., end)| *end);
+        bound.at_end.extend(extra.iter().filter(|(.., end)| *end).map(|(number, ..)| *number));
+        let cuts = self.open(opening)?;
+        let mut whole = Whole { full: false, drained: drained_news && self.cutting.drain.is_some(), least: i64::MAX };
+        let mut at_end = extra.len();
+        for cut in cuts {
+            bound.ends.extend(cut.ends);
+            at_end += cut.at_end.len();
+            bound.at_end.extend(cut.at_end);
+            bound.count += cut.count;
+            bound.input = bound.input.wrapping_add(cut.input);
+            whole.full |= cut.full;
+            whole.least = whole.least.min(cut.least);
+        }
+        whole.drained &= at_end == self.partitions.len();
+        bound.ends.sort_unstable();
+        bound.at_end.sort_unstable();
+        if let Some(binder) = &self.binder {
+            // The binder is gone only when it has said why.
+            let _gone = binder.send(binder::Message::Cut(Box::new(bound)));
+        }
+        Ok(whole)
+    }
+
+    /// Reads what became known of rates and rulebooks; before the first epoch, all that is there.
+    fn read_news(&mut self, first: bool, opening: &mut Opening, bound: &mut Bound) -> Result<(), Failure> {
+        let mut all: Vec<(u32, Batch)> = Vec::new();
+        for each in &mut self.news {
+            if let Some((_, offset, _)) = bound.taken_in.iter().find(|(number, ..)| *number == each.number) {
+                each.source.seek(crate::epoch::Position { offset: *offset, byte: 0 })?;
+            }
+            let before = each.source.position().offset;
+            let mut batch = Batch::default();
+            let limit = self.cutting.drain.as_ref().and_then(|ends| ends.get(each.number as usize).copied());
+            while first && each.source.position().offset < each.first && !self.control.stopped() {
+                each.source.read(&mut batch, 1 << 20, Some(each.first))?;
+            }
+            if limit.is_none() {
+                each.source.read(&mut batch, 1 << 18, None)?;
+            }
+            let position = each.source.position().offset;
+            if position != before {
+                bound.ends.push((each.number, position));
+            }
+            let end = match limit {
+                Some(limit) => position >= limit,
+                None => self
+                    .cutting
+                    .marks
+                    .as_ref()
+                    .and_then(|marks| marks.end(each.number as usize))
+                    .is_some_and(|end| position >= end),
+            };
+            opening.extra.push((each.number, batch.clone(), position, end));
+            all.push((each.number, batch));
+        }
+        let (count, input) = totals(&all, &self.partitions);
+        (bound.count, bound.input) = (count, input);
+        if count > 0 {
+            opening.news = Some(self.learn(&all, bound));
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, batches: &[(u32, Batch)], bound: &mut Bound) -> Arc<Reference> {
+        let mut found = std::collections::BTreeMap::new();
+        for (number, batch) in batches {
+            let Some(partition) = self.partitions.get(*number as usize).cloned() else { continue };
+            for record in &batch.records {
+                let bytes = match &record.oversize {
+                    Some(oversize) => oversize.head.as_slice(),
+                    None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
+                };
+                let mut news = News::of(&partition.topic, partition.number, record.offset, bytes);
+                if partition.topic == "config.v1" {
+                    // A revision is in force from logical time on: that of all that came before it.
+                    self.wait_until_closed(self.epoch - 1);
+                    news.since = self.control.logical_time();
+                }
+                if let Some(verdict) = take(&mut self.book, &news) {
+                    found.insert((*number, record.offset), verdict);
+                }
+                if let Ok(mut known) = self.beside.known.lock() {
+                    known.news.push((self.epoch, news.clone()));
+                }
+                bound.news.push(news);
+            }
+        }
+        self.reference(found)
+    }
+
+    /// Until the ledgers have closed an epoch: logical time after it is known then.
+    fn wait_until_closed(&self, epoch: Epoch) {
+        while self.control.closed.load(Ordering::Acquire) < epoch && !self.control.stopped() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Has the workers read for an epoch, once there is room for it.
+    fn open(&self, opening: Opening) -> Result<Vec<Cut>, Failure> {
+        while opening.epoch > self.control.taken.load(Ordering::Acquire) + self.in_flight {
+            if self.control.stopped() {
+                return Ok(Vec::new());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let mut others = opening.clone();
+        others.extra.clear();
+        for (at, worker) in self.openings.iter().enumerate() {
+            // A worker is gone only when it has said why.
+            let _gone = worker.send(if at == 0 { opening.clone() } else { others.clone() });
+        }
+        let mut cuts = Vec::new();
+        while cuts.len() < self.openings.len() {
+            match self.cuts.recv_timeout(Duration::from_millis(100)) {
+                Ok(cut) => cuts.push(cut),
+                Err(RecvTimeoutError::Timeout) if !self.control.stopped() => {}
+                Err(_) => return Ok(Vec::new()),
+            }
+        }
+        Ok(cuts)
+    }
+}
+
+/// What an epoch came to.
+struct Whole {
+    full: bool,
+    drained: bool,
+    least: i64,
+}
+
+/// Takes a record into the book, where it stands in the topic that it counts in (rule 0).
+fn take(book: &mut Book, news: &News) -> Option<reference::Found> {
+    if news.base64 || !reference::belongs(&news.topic, &news.text) {
+        return None;
+    }
+    book.take(&news.text, news.since)
+}

@@ -1,0 +1,269 @@
+//! The service: bets in from Kafka, facts out to Kafka, each exactly once.
+//!
+//! ```text
+//!  coordinator ──opens──► workers ──► committer ──► shards ──► Kafka, one transaction per shard and commit
+//!   │   ▲                 read, decode,  epochs,      ▲
+//!   │   └────cuts─────────apply          commits      │ waits for
+//!   └──────► binder ──► the journal ──────────────────┘
+//! ```
+//! The coordinator says when an epoch begins; each worker reads its partitions for it and says where it ended.
+//! The binder writes that down. Nothing that follows from an epoch becomes visible before its binding is
+//! durable. After a restart the same offsets go into the same epochs again, and what comes out of those that
+//! are visible already is compared with what was published.
+//!
+//! Reading order: this file, `begin` over `history`, `pipeline`, `coordinator`, `worker`, `committer`, `binder`,
+//! `control`; then what reads the same bindings for another purpose: `again` and `verify`. `topics` asks the brokers.
+
+mod again;
+mod begin;
+mod binder;
+mod committer;
+mod control;
+mod coordinator;
+mod history;
+mod pipeline;
+mod topics;
+mod verify;
+mod watch;
+mod worker;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+
+pub(crate) use self::again::replay_bindings;
+pub(crate) use self::topics::partitions_at;
+pub use self::verify::{Verified, verify};
+
+use self::begin::Begun;
+use self::committer::Target;
+use self::control::Control;
+use self::coordinator::{Coordinator, Cutting, Ended, WallClock};
+use self::pipeline::{Pipeline, Plan, Reading, spawn};
+use crate::config::{Config, Mode};
+use crate::kafka::Notice;
+use crate::runtime::replay::Summary;
+use crate::runtime::{Failure, LOGIC_VERSION};
+use crate::sinks::Proof;
+use crate::sinks::kafka::Surroundings;
+use crate::sinks::kafka::shard::{Gauge, Shard};
+use crate::sources::kafka::{FollowSource, Watermarks};
+
+/// How far logical time goes in one epoch at most, in ms: an hour.
+const STEP_MS: i64 = 3_600_000;
+
+/// How a service is run.
+#[derive(Clone)]
+pub struct Options {
+    /// Its configuration.
+    pub config: Config,
+    /// Stop at the ends that partitions have now.
+    pub drain: bool,
+    /// Go on where a newer logic version computes something else than what was published.
+    pub accept_divergence: bool,
+    /// Planted defects of test builds.
+    pub defects: tidemark_domain::defect::Defects,
+    /// Where people are told what happens.
+    pub notice: Notice,
+    /// Set when the process is asked to end.
+    pub asked_to_stop: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Options").field("config", &self.config).field("drain", &self.drain).finish_non_exhaustive()
+    }
+}
+
+/// How a service ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Its drain is complete: what everything amounts to.
+    Drained(Box<Summary>),
+    /// It was asked to end; whether it wrote a snapshot, which it cannot before it has read again what was bound.
+    Asked {
+        /// Whether there is one.
+        snapshot: bool,
+    },
+    /// A drain was cut short by being asked to end; the snapshot is written.
+    CutShort,
+}
+
+/// Runs the service until it is drained, asked to end, or cannot go on.
+///
+/// # Errors
+/// Why it ended, with its exit code.
+pub fn run(options: &Options) -> Result<Outcome, Failure> {
+    let watch = watch::Watch::start(options)?;
+    let begun = begin::begin(options, &watch)?;
+    if options.drain && begun.is_drained() {
+        if begun.superseded() {
+            return Err(Failure::Superseded("a newer start of this job took over; nothing was left to do".to_owned()));
+        }
+        (options.notice)("nothing is left to read; nothing was bound or published");
+        return Ok(Outcome::Drained(Box::new(Summary::of(&begun.progress))));
+    }
+    let superseded = begun.superseded_later();
+    let outcome = serve(options, begun, &watch)?;
+    if options.drain && superseded() {
+        return Err(Failure::Superseded("a newer start of this job took over at the end of the drain".to_owned()));
+    }
+    Ok(outcome)
+}
+
+/// Starts the shards' threads.
+fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control: &Arc<Control>) -> Result<Target, Failure> {
+    let mut shards = Vec::new();
+    let group = crate::kafka::group(&begun.outputs.cluster, &begun.outputs.group());
+    let group = group.map_err(|cause| Failure::Failed(cause.into()))?.map(Arc::new);
+    let surroundings = Surroundings { notice: Arc::clone(&options.notice), superseded: begun.superseded_later() };
+    let first = begun.progress.epoch;
+    for (number, (producer, records)) in (0_u32..).zip(std::mem::take(&mut begun.shards)) {
+        let (work_in, work) = sync_channel(64);
+        let gauge = Arc::new(Gauge::default());
+        gauge.taken.store(first, Ordering::Release);
+        gauge.committed.store(first, Ordering::Release);
+        let stop = Arc::clone(control);
+        let shard = Shard {
+            number,
+            outputs: Arc::clone(&begun.outputs),
+            surroundings: surroundings.clone(),
+            generation: begun.generation,
+            last: records.last().cloned(),
+            recorded: records.into_iter().filter(|record| record.epoch > first).collect::<VecDeque<_>>(),
+            bound: Arc::clone(bound),
+            stop: Arc::new(move || stop.stopped()),
+            gauge: Arc::clone(&gauge),
+            group: group.clone(),
+            producer: Some(producer),
+            held: Vec::new(),
+            proof: Proof::default(),
+            open: false,
+        };
+        let control = Arc::clone(control);
+        let run = move || {
+            if let Err(failure) = shard.run(&work) {
+                control.fail(failure);
+            }
+        };
+        let thread = spawn(&format!("shard-{number}"), run)?;
+        shards.push((work_in, gauge, thread));
+    }
+    Ok(Target::Shards(shards))
+}
+
+/// Every partition from where it stands.
+fn readings(options: &Options, begun: &Begun) -> Vec<Reading> {
+    let each = |(number, input): (u32, &topics::Input)| {
+        let known = begun.progress.places.iter().find(|place| place.partition == number);
+        let offset = known.map_or(0, |place| place.position.offset);
+        let cluster = Arc::clone(&input.cluster);
+        let source = FollowSource::new(input.partition.clone(), &input.prefix, cluster, Arc::clone(&options.notice), offset);
+        let end = begun.ends.get(number as usize).map_or(0, |(_, end)| *end);
+        Reading::new(number, Box::new(source), &begun.progress.places, input.is_reference().then_some(end))
+    };
+    (0_u32..).zip(&begun.inputs).map(each).collect()
+}
+
+fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Outcome, Failure> {
+    let config = &options.config;
+    let control = Arc::new(Control::new(config.job.workers as usize, begun.progress.epoch));
+    control.set_logical_time(begun.progress.logical_time);
+    let bound = Arc::new(AtomicU64::new(begun.last_bound));
+    let target = shards(options, &mut begun, &bound, &control)?;
+    let marks = Watermarks::start(begun.watched())?;
+    watch.follow(&control, &marks, &begun, &target);
+    let journal = begun.take_journal()?;
+    let mut pipeline = Pipeline::start(Plan {
+        job: begun.job(config, options.defects),
+        control: Arc::clone(&control),
+        readings: readings(options, &begun),
+        restored: std::mem::take(&mut begun.restored),
+        progress: begun.progress.clone(),
+        target,
+        interval: config.epoch.commit_interval,
+        in_flight: config.epoch.in_flight,
+        prefixes: begun.inputs.iter().map(|input| input.prefix.clone()).collect(),
+        marks: Some(Arc::clone(&marks)),
+        journal: Some((journal, bound)),
+        state: begun.state.take(),
+        names: begun.names(),
+        known: begun.known.clone(),
+    })?;
+    watch.beside(&pipeline.beside);
+    let wall =
+        is_wall(config).then(|| WallClock::new(config.clock.speed, config.clock.start.map(|start| start.0), begun.last_now));
+    let cutting = Cutting {
+        clock: wall,
+        bytes: config.epoch.bytes,
+        interval: config.epoch.interval,
+        snapshot_interval: config.epoch.snapshot_interval,
+        drain: options.drain.then(|| Arc::new(begun.ends.iter().map(|(_, end)| *end).collect())),
+        marks: Some(Arc::clone(&marks)),
+        taken_in: std::mem::take(&mut begun.taken_in),
+        programme: std::mem::take(&mut begun.unbound_programme),
+        asked_to_stop: Arc::clone(&options.asked_to_stop),
+    };
+    let threads = pipeline.threads.take().ok_or_else(|| Failure::Defect("a pipeline without threads".to_owned()))?;
+    let ended = read_on(options, pipeline, begun, cutting, watch).unwrap_or_else(|failure| {
+        control.fail(failure);
+        Ended::Failed
+    });
+    marks.stop();
+    watch.stopping();
+    if ended == Ended::Failed {
+        let failure = control.take_failure();
+        return Err(failure.unwrap_or_else(|| Failure::Defect("the service ended without a reason".to_owned())));
+    }
+    let (progress, _) = threads.join(&control)?;
+    control.end();
+    Ok(match ended {
+        Ended::Drained => Outcome::Drained(Box::new(Summary::of(&progress))),
+        _ if options.drain => Outcome::CutShort,
+        other => Outcome::Asked { snapshot: other == Ended::Asked },
+    })
+}
+
+/// Reads again what was bound after the snapshot, then goes on.
+fn read_on(
+    options: &Options,
+    pipeline: Pipeline,
+    mut begun: Begun,
+    cutting: Cutting,
+    watch: &watch::Watch,
+) -> Result<Ended, Failure> {
+    let (names, in_flight) = (begun.names(), options.config.epoch.in_flight);
+    let mut coordinator =
+        Coordinator::new(pipeline, begun.book.clone(), options.defects, names, begun.last_now, in_flight, cutting);
+    coordinator.epoch = begun.progress.epoch;
+    let bounds = std::mem::take(&mut begun.bounds);
+    let replayed = bounds.len();
+    watch.catching_up(replayed);
+    if !coordinator.replay(bounds)? {
+        return Ok(Ended::AskedEarly);
+    }
+    if replayed > 0 {
+        (options.notice)(&format!("{replayed} bound epochs were read again; going on with epoch {}", coordinator.epoch + 1));
+    }
+    watch.ready();
+    coordinator.live()
+}
+
+/// The version that is written into generations.
+const fn logic_version() -> u32 {
+    LOGIC_VERSION
+}
+
+/// The settings of clocks that a programme has.
+fn clock_settings(programme: &tidemark_domain::programme::Programme) -> crate::epoch::ClockSettings {
+    crate::epoch::ClockSettings {
+        ordering_delay_ms: programme.clock.ordering_delay_ms,
+        future_tolerance_ms: programme.clock.future_tolerance_ms,
+    }
+}
+
+/// Whether a configuration's time is the wall clock's.
+fn is_wall(config: &Config) -> bool {
+    config.clock.mode == Mode::Wall
+}

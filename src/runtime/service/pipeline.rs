@@ -1,0 +1,259 @@
+//! The threads between the coordinator and the sinks: workers, committer, binder, writer of snapshots.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::binder;
+use super::committer::{Committer, Target};
+use super::control::Control;
+use super::coordinator::NewsSource;
+use super::worker::{self, Cut, Opening, Start};
+use crate::dataflows::ledger::{Restored, SnapshotPort};
+use crate::dataflows::{Job, Report};
+use crate::epoch::{Clock, Place};
+use crate::journal::Journal;
+use crate::runtime::Failure;
+use crate::runtime::state::{Beside, Event, Known, State};
+use crate::sinks::tally::Progress;
+use crate::sources::Source;
+use crate::sources::kafka::Watermarks;
+
+/// A partition as the pipeline reads it.
+pub(super) struct Reading {
+    pub(super) source: Box<dyn Source>,
+    /// Where it stands.
+    pub(super) place: Place,
+    /// Whether it holds rates or rulebooks, and up to where those are read before anything else.
+    pub(super) reference: Option<u64>,
+}
+
+impl Reading {
+    /// A partition that nothing is known of yet.
+    pub(super) fn new(number: u32, source: Box<dyn Source>, known: &[Place], reference: Option<u64>) -> Self {
+        let place = known.iter().find(|place| place.partition == number).copied();
+        let place = place.unwrap_or_else(|| Place {
+            partition: number,
+            position: source.position(),
+            clock: Clock::default(),
+            ended: false,
+        });
+        Self { source, place, reference }
+    }
+}
+
+/// What a pipeline is built of.
+pub(super) struct Plan {
+    pub(super) job: Arc<Job>,
+    pub(super) control: Arc<Control>,
+    /// Every partition, by its number.
+    pub(super) readings: Vec<Reading>,
+    /// The state of each worker.
+    pub(super) restored: Vec<Option<Restored>>,
+    pub(super) progress: Progress,
+    pub(super) target: Target,
+    pub(super) interval: Duration,
+    pub(super) in_flight: u64,
+    /// What stands before topics' names at the brokers, by partition.
+    pub(super) prefixes: Vec<String>,
+    pub(super) marks: Option<Arc<Watermarks>>,
+    /// The journal, where epochs are bound, and the last epoch that is.
+    pub(super) journal: Option<(Journal, Arc<AtomicU64>)>,
+    /// Where snapshots go, and what goes with them.
+    pub(super) state: Option<State>,
+    pub(super) names: Vec<(String, u32)>,
+    pub(super) known: Known,
+}
+
+/// A pipeline that runs.
+pub(super) struct Pipeline {
+    pub(super) control: Arc<Control>,
+    pub(super) openings: Vec<Sender<Opening>>,
+    pub(super) cuts: Receiver<Cut>,
+    pub(super) news: Vec<NewsSource>,
+    pub(super) binder: Option<Sender<binder::Message>>,
+    pub(super) snapshots: SnapshotPort,
+    pub(super) beside: Arc<Beside>,
+    /// Taken out by who waits for them.
+    pub(super) threads: Option<Threads>,
+}
+
+/// Its threads.
+pub(super) struct Threads {
+    workers: JoinHandle<Result<(), Failure>>,
+    committer: JoinHandle<Option<(Progress, Target)>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+/// Starts a thread with a name.
+pub(super) fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).context("cannot start a thread").map_err(Failure::Failed)
+}
+
+/// Where workers' starts, their ways in, and the partitions of rates and rulebooks are gathered.
+type Given = (Vec<Start>, Vec<Sender<Opening>>, Vec<NewsSource>);
+
+/// Hands every worker its partitions, its state and its ways in and out.
+fn hand_out(
+    readings: Vec<Reading>,
+    restored: Vec<Option<Restored>>,
+    first: u64,
+    cuts: &Sender<Cut>,
+    reports: &SyncSender<Report>,
+) -> Given {
+    let (mut starts, mut openings, mut news) = (Vec::new(), Vec::new(), Vec::new());
+    for state in restored {
+        let (opening_in, opening) = channel();
+        openings.push(opening_in);
+        let (cuts, reports) = (cuts.clone(), reports.clone());
+        starts.push(Start { sources: Vec::new(), places: Vec::new(), restored: state, first, openings: opening, cuts, reports });
+    }
+    let count = starts.len().max(1);
+    let mut turn = 0;
+    for (number, Reading { source, place, reference }) in (0_u32..).zip(readings) {
+        if let Some(limit) = reference {
+            news.push(NewsSource { number, source, first: limit });
+            if let Some(start) = starts.first_mut() {
+                start.places.push(place);
+            }
+        } else if let Some(start) = starts.get_mut(turn % count) {
+            start.places.push(place);
+            start.sources.push((number, source));
+            turn += 1;
+        }
+    }
+    (starts, openings, news)
+}
+
+/// Runs all workers to their ends.
+fn execute(
+    starts: Vec<Start>,
+    job: Arc<Job>,
+    control: Arc<Control>,
+    marks: Option<Arc<Watermarks>>,
+    snapshots: SnapshotPort,
+) -> Result<(), Failure> {
+    let workers = starts.len();
+    let starts = Mutex::new(starts.into_iter().map(|start| Some((start, snapshots.clone()))).collect::<Vec<_>>());
+    drop(snapshots);
+    let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
+    let guards = timely::execute(config, move |timely_worker| {
+        let index = timely_worker.index();
+        let start = starts.lock().ok().and_then(|mut starts| starts.get_mut(index).and_then(Option::take));
+        if let Some((start, port)) = start {
+            worker::run(timely_worker, start, &job, &control, marks.clone(), &port);
+        }
+    })
+    .map_err(|error| Failure::Failed(anyhow::anyhow!("cannot start the workers: {error}")))?;
+    for result in guards.join() {
+        result.map_err(|error| Failure::Defect(format!("a worker panicked: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Starts the writer of snapshots; gives the ways to it.
+fn writer(
+    plan: &mut Plan,
+    beside: &Arc<Beside>,
+    others: &mut Vec<JoinHandle<()>>,
+) -> Result<(SnapshotPort, Option<Sender<Event>>), Failure> {
+    let port = SnapshotPort { at: Arc::new(AtomicU64::new(0)), number: Arc::new(AtomicU64::new(0)), parts: None };
+    let Some(state) = plan.state.take() else { return Ok((port, None)) };
+    let (event_in, events) = channel();
+    let (part_in, parts) = channel();
+    let forward: Sender<Event> = event_in.clone();
+    others.push(spawn("snapshot-parts", move || {
+        // Parts and commits come by one way, so that the writer waits for both.
+        while let Ok(part) = parts.recv() {
+            let _gone = forward.send(Event::Part(part));
+        }
+    })?);
+    let (spread, beside, control) = (plan.job.spread, Arc::clone(beside), Arc::clone(&plan.control));
+    others.push(spawn("snapshots", move || {
+        if let Err(error) = state.write_all(&events, spread, &beside) {
+            control.fail(Failure::Failed(error.context("cannot write a snapshot")));
+        }
+    })?);
+    Ok((SnapshotPort { parts: Some(part_in), ..port }, Some(event_in)))
+}
+
+impl Pipeline {
+    /// Starts everything.
+    pub(super) fn start(mut plan: Plan) -> Result<Self, Failure> {
+        let workers = plan.restored.len();
+        let (cut_in, cuts) = channel();
+        let (report_in, reports) = sync_channel(workers * plan.in_flight as usize * 2 + 16);
+        let beside = Arc::new(Beside {
+            partitions: std::mem::take(&mut plan.names),
+            known: Mutex::new(std::mem::take(&mut plan.known)),
+            ..Beside::default()
+        });
+        let mut others = Vec::new();
+        let (full_port, committed) = writer(&mut plan, &beside, &mut others)?;
+        let port = SnapshotPort { parts: None, ..full_port.clone() };
+        let mut binder = None;
+        if let Some((journal, bound)) = plan.journal {
+            let (bind_in, binds) = channel();
+            let control = Arc::clone(&plan.control);
+            others.push(spawn("binder", move || binder::run(journal, &binds, &bound, &control))?);
+            binder = Some(bind_in);
+        }
+        let first = plan.progress.epoch;
+        let (starts, openings, news) = hand_out(plan.readings, plan.restored, first, &cut_in, &report_in);
+        let committer = Committer {
+            target: plan.target,
+            control: Arc::clone(&plan.control),
+            workers,
+            shards: plan.job.spread.shards,
+            partitions: plan.job.partitions.clone(),
+            prefixes: plan.prefixes,
+            progress: plan.progress,
+            interval: plan.interval,
+            binder: binder.clone(),
+            snapshots: port.clone(),
+            committed,
+            pending: VecDeque::new(),
+            last_commit: (first, Instant::now()),
+            held: BTreeMap::new(),
+        };
+        let (job, control, marks) = (plan.job, Arc::clone(&plan.control), plan.marks);
+        let threads = Threads {
+            committer: spawn("committer", move || committer.run(&reports))?,
+            workers: spawn("workers", move || execute(starts, job, control, marks, full_port))?,
+            others,
+        };
+        Ok(Self { control: plan.control, openings, cuts, news, binder, snapshots: port, beside, threads: Some(threads) })
+    }
+}
+
+impl Threads {
+    /// Waits until everything that was begun is done; the coordinator is gone by then.
+    pub(super) fn join(self, control: &Control) -> Result<(Progress, Target), Failure> {
+        let panicked = || Failure::Defect("a thread of the service panicked".to_owned());
+        self.workers.join().map_err(|_| panicked())??;
+        let done = self.committer.join().map_err(|_| panicked())?;
+        if let Some(failure) = control.take_failure() {
+            return Err(failure);
+        }
+        let (progress, mut target) = done.ok_or_else(panicked)?;
+        if let Target::Shards(shards) = &mut target {
+            // Their ways in are closed, so they end.
+            for (work, _, thread) in shards.drain(..) {
+                drop(work);
+                thread.join().map_err(|_| panicked())?;
+            }
+        }
+        for thread in self.others {
+            thread.join().map_err(|_| panicked())?;
+        }
+        match control.take_failure() {
+            Some(failure) => Err(failure),
+            None => Ok((progress, target)),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `verify`: whether every fact is there, once. It only reads, beside a running job too.
+//!
+//! Three things have to agree, shard by shard and commit by commit: what the progress records say, what stands
+//! in the topics, and what a replay of the bound input comes to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rdkafka::Message as _;
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::again::{Again, names_of};
+use super::committer::{Compared, Target};
+use super::history::{History, number_of};
+use super::{Options, topics};
+use crate::epoch::{Epoch, Spread};
+use crate::journal;
+use crate::runtime::Failure;
+use crate::runtime::replay::Summary;
+use crate::runtime::state::{Known, Manifest, State};
+use crate::runtime::store::Store;
+use crate::sinks::kafka::Outputs;
+use crate::sinks::kafka::tail::{self, Standing};
+use crate::sinks::tally::Progress;
+use crate::sinks::{Proof, Topic};
+use crate::sources::kafka::FollowSource;
+use crate::sources::{Partition, Source};
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// What everything bound amounts to.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Commits of shards that were compared.
+    pub commits: u64,
+    /// Records of topics that were read.
+    pub records: u64,
+    /// What is lost, doubled or different; empty where every fact is there once.
+    pub wrong: Vec<String>,
+    /// What could not be checked because it is no longer kept.
+    pub gone: Vec<String>,
+}
+
+/// So many findings are told one by one.
+const TOLD_MAX: usize = 50;
+
+/// What one shard is to have published, commit by commit.
+struct Expected {
+    epochs: Vec<Epoch>,
+    proofs: Vec<Proof>,
+    found: Vec<Proof>,
+}
+
+impl Expected {
+    fn of(records: &[Standing], since: Epoch) -> Self {
+        let after = records.iter().filter(|each| each.record.epoch > since);
+        let (epochs, proofs): (Vec<Epoch>, Vec<Proof>) = after.map(|each| (each.record.epoch, each.record.proof())).unzip();
+        let found = vec![Proof::default(); epochs.len()];
+        Self { epochs, proofs, found }
+    }
+
+    /// The commit that an epoch belongs to; none for what is not committed yet.
+    fn at(&self, epoch: Epoch) -> Option<usize> {
+        let at = self.epochs.partition_point(|each| *each < epoch);
+        (at < self.epochs.len()).then_some(at)
+    }
+}
+
+/// Verifies a job.
+///
+/// # Errors
+/// Where something cannot be read.
+pub fn verify(options: &Options) -> Result<Verified, Failure> {
+    let (config, notice) = (&options.config, &options.notice);
+    let outputs = topics::outputs(config, notice)?;
+    let inputs = topics::inputs(config, notice)?;
+    let store = Arc::new(Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)?);
+    let state = State::of_service(Arc::clone(&store), &config.job.name);
+    let shards: Vec<u32> = (0..config.job.shards).collect();
+    // What is committed now; a job that runs goes on meanwhile.
+    let progress = tail::progress(&outputs, &shards, 0, outputs.transaction_timeout).map_err(Failure::Failed)?;
+    let records = journal::read_all(&store).map_err(Failure::Failed)?;
+    let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
+    if let Some((topic, number)) = names_of(&records).iter().find(|name| number_of(&partitions, name).is_none()) {
+        return Err(Failure::Mismatch(format!(
+            "topic {topic}, partition {number}, was bound and is not in the configuration: put it back into [[source]] topics"
+        )));
+    }
+    let history = History::of(&records, &partitions)?;
+    let mut wrong = Vec::new();
+    check_chain(&outputs, &progress, &history, &mut wrong);
+    let begun = begin(options, &state, &history, &partitions)?;
+    let mut expected: Vec<Expected> = progress.values().map(|shard| Expected::of(shard, begun.progress.epoch)).collect();
+    let mut gone = begun.gone.clone();
+    let read = read_outputs(&outputs, &mut expected, begun.progress.epoch, &mut wrong, &mut gone)?;
+    for (shard, each) in expected.iter().enumerate() {
+        for ((epoch, proof), found) in each.epochs.iter().zip(&each.proofs).zip(&each.found) {
+            if proof != found && gone.is_empty() {
+                wrong.push(told("the topics hold", shard, *epoch, *proof, *found));
+            }
+        }
+    }
+    let to_compare = expected.iter().map(|each| Compared {
+        recorded: each.epochs.iter().copied().zip(each.proofs.iter().copied()).collect(),
+        ..Compared::default()
+    });
+    let sources = inputs.iter().zip(&partitions).map(|(input, partition)| {
+        let cluster = Arc::clone(&input.cluster);
+        let source = FollowSource::new(partition.clone(), &input.prefix, cluster, Arc::clone(notice), 0);
+        Box::new(source) as Box<dyn Source>
+    });
+    let commits = expected.iter().map(|each| each.epochs.len() as u64).sum();
+    let again = Again {
+        sources: sources.collect(),
+        partitions: partitions.clone(),
+        workers: config.job.workers,
+        shards: config.job.shards,
+        progress: begun.progress,
+        restored: begun.restored,
+        known: begun.known,
+        target: Target::Compare(to_compare.collect()),
+        defects: options.defects,
+        in_flight: config.epoch.in_flight,
+        to_the_end: false,
+        history,
+    };
+    let (computed, target) = again.run()?;
+    if let Target::Compare(compared) = target {
+        for (shard, each) in compared.into_iter().enumerate() {
+            for (epoch, published, replayed) in each.different {
+                wrong.push(told("a replay comes to", shard, epoch, published, replayed));
+            }
+        }
+    }
+    for list in [&mut wrong, &mut gone] {
+        let more = list.len().saturating_sub(TOLD_MAX);
+        if more > 0 {
+            list.truncate(TOLD_MAX);
+            list.push(format!("and {more} more"));
+        }
+    }
+    Ok(Verified { summary: Summary::of(&computed), commits, records: read, wrong, gone })
+}
+
+fn told(what: &str, shard: usize, epoch: Epoch, published: Proof, found: Proof) -> String {
+    let how = match found.count.cmp(&published.count) {
+        std::cmp::Ordering::Less => "some are lost",
+        std::cmp::Ordering::Greater => "some are there more than once",
+        std::cmp::Ordering::Equal => "their content differs",
+    };
+    format!(
+        "shard {shard}, commit up to epoch {epoch}: its progress record says {} records, {what} {}: {how}",
+        published.count, found.count
+    )
+}
+
+/// Progress must be bound, and its chain unbroken from its first record on.
+fn check_chain(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, history: &History, wrong: &mut Vec<String>) {
+    let bound = history.bounds.last().map_or(0, |bound| bound.epoch);
+    for (shard, records) in progress {
+        // That each follows the one before it was seen when they were read.
+        if let Some(last) = records.last().filter(|last| last.record.epoch > bound) {
+            wrong.push(format!(
+                "topic {}, partition {shard}, is at epoch {} and the journal ends with epoch {bound}",
+                outputs.progress_topic(),
+                last.record.epoch
+            ));
+        }
+    }
+}
+
+/// What a verification begins with.
+struct Begin {
+    progress: Progress,
+    restored: Vec<Option<crate::dataflows::ledger::Restored>>,
+    known: Known,
+    gone: Vec<String>,
+}
+
+/// From the first epoch where the journal reaches back to it, else from the oldest snapshot.
+fn begin(options: &Options, state: &State, history: &History, partitions: &[Partition]) -> Result<Begin, Failure> {
+    let config = &options.config;
+    if history.whole {
+        return Ok(Begin {
+            progress: Progress::default(),
+            restored: (0..config.job.workers).map(|_| None).collect(),
+            known: Known { programme: history.programme.clone(), news: Vec::new() },
+            gone: Vec::new(),
+        });
+    }
+    let manifests = state.manifests().map_err(Failure::Failed)?;
+    let spread = Spread { shards: config.job.shards, workers: config.job.workers };
+    let first = history.bounds.first().map_or(0, |bound| bound.epoch);
+    let usable = |manifest: &&Manifest| manifest.epoch + 1 >= first;
+    for manifest in manifests.iter().filter(usable) {
+        if let Ok(restored) = state.load(manifest, &manifests, spread) {
+            let (kept, restored) = super::begin::renumbered(manifest.clone(), restored, partitions).map_err(Failure::Mismatch)?;
+            return Ok(Begin {
+                progress: kept.progress,
+                restored: restored.into_iter().map(Some).collect(),
+                known: kept.known,
+                gone: vec![format!("the journal begins with epoch {first}; what came before is not checked")],
+            });
+        }
+    }
+    Err(Failure::Failed(anyhow::anyhow!("the journal begins with epoch {first} and no snapshot reaches back to it")))
+}
+
+/// Reads every topic of facts from its start; gives how many records were read.
+fn read_outputs(
+    outputs: &Outputs,
+    expected: &mut [Expected],
+    since: Epoch,
+    wrong: &mut Vec<String>,
+    gone: &mut Vec<String>,
+) -> Result<u64, Failure> {
+    let topics = tail::proved_places(outputs);
+    let places: Vec<tail::Place> = topics.keys().cloned().collect();
+    let bounds = tail::bounds(&outputs.cluster, &places).map_err(Failure::Failed)?;
+    for ((topic, partition), (low, _)) in &bounds {
+        if *low > 0 {
+            gone.push(format!(
+                "topic {topic}, partition {partition} begins with offset {low}: what came before is no longer kept"
+            ));
+        }
+    }
+    let mut read = 0;
+    let mut last: HashMap<(u64, u8), u64> = HashMap::new();
+    tail::read(&outputs.cluster, &bounds, outputs.transaction_timeout, |message| {
+        read += 1;
+        let place = (message.topic().to_owned(), message.partition().cast_unsigned());
+        let Some(topic) = topics.get(&place) else { return Ok(()) };
+        let Some(record) = tail::published(*topic, message) else {
+            wrong.push(format!(
+                "topic {}, partition {}, offset {}: a record that this job did not write",
+                place.0,
+                place.1,
+                message.offset()
+            ));
+            return Ok(());
+        };
+        if record.epoch <= since {
+            return Ok(());
+        }
+        if let Some(each) = expected.get_mut(record.shard as usize)
+            && let Some(at) = each.at(record.epoch)
+            && let Some(found) = each.found.get_mut(at)
+        {
+            found.add_all(record.proof);
+        }
+        if *topic != Topic::DeadLetters
+            && let Some(seq) = seq_of(message.payload().unwrap_or(&[]))
+        {
+            let key = (xxh3_64(message.key().unwrap_or(&[])), *topic as u8);
+            let before = last.insert(key, seq);
+            if before.is_some_and(|before| before >= seq) {
+                wrong.push(format!(
+                    "topic {}, partition {}, offset {}: seq {seq} is out of order",
+                    place.0,
+                    place.1,
+                    message.offset()
+                ));
+            }
+        }
+        Ok(())
+    })
+    .map_err(Failure::Failed)?;
+    Ok(read)
+}
+
+/// The `seq` of a fact.
+fn seq_of(body: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(body, b"\"seq\":")?;
+    let digits = body.get(at + 6..)?;
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+}

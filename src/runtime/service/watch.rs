@@ -1,0 +1,339 @@
+//! What people and machines see of a service while it runs: health and metrics.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Options;
+use super::begin::Begun;
+use super::committer::Target;
+use super::control::Control;
+use super::pipeline::spawn;
+use crate::api::{self, Health, Stage};
+use crate::kafka::Notice;
+use crate::metrics::Metrics;
+use crate::metrics::required::{Aim, Load, Required};
+use crate::runtime::Failure;
+use crate::runtime::state::Beside;
+use crate::sinks::kafka::shard::Gauge;
+use crate::sinks::tally::Points;
+use crate::sources::Partition;
+use crate::sources::kafka::Watermarks;
+
+/// How often metrics are renewed.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often lateness is looked at.
+const LATE_EVERY: u32 = 60;
+
+/// See the module's words.
+pub(super) struct Watch {
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    notice: Notice,
+    workers: u32,
+    begun: Instant,
+    beside: Arc<Mutex<Option<Arc<Beside>>>>,
+    ready: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    /// Whether metrics are of interest to anybody.
+    served: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// Begins to answer. The older of two starts may still have the address: then it is asked for again and again,
+/// and the service goes on meanwhile.
+fn answer(
+    address: SocketAddr,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+    notice: &Notice,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
+    let (health, metrics, notice, stop) = (Arc::clone(health), Arc::clone(metrics), Arc::clone(notice), Arc::clone(stop));
+    let serve = move || api::serve(address, Arc::clone(&health), Arc::clone(&metrics));
+    match serve() {
+        Ok(bound) => notice(&format!("health and metrics are at http://{bound}/")),
+        Err(error) if is_taken(&error) => {
+            notice(&format!("{error:#}; it is tried again every second, the service goes on"));
+            spawn("http-wait", move || {
+                while !stop.load(Ordering::Acquire) {
+                    std::thread::sleep(EVERY);
+                    if let Ok(bound) = serve() {
+                        notice(&format!("health and metrics are at http://{bound}/"));
+                        return;
+                    }
+                }
+            })?;
+        }
+        Err(error) => return Err(Failure::Failed(error)),
+    }
+    Ok(())
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::AddrInUse)
+}
+
+/// What a renewal knows of the one before.
+struct Renewal {
+    control: Arc<Control>,
+    marks: Arc<Watermarks>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    partitions: Vec<Partition>,
+    gauges: Vec<Arc<Gauge>>,
+    beside: Arc<Mutex<Option<Arc<Beside>>>>,
+    notice: Notice,
+    workers: u32,
+    restart: Duration,
+    begun: Instant,
+    at: Instant,
+    busy: Vec<u64>,
+    ends: u64,
+    read: u64,
+    points: Points,
+    snapshots: u64,
+    retries: u64,
+    fenced: u64,
+    committed: (u64, Instant),
+    required: Required,
+}
+
+impl Watch {
+    /// Begins to answer.
+    pub(super) fn start(options: &Options) -> Result<Self, Failure> {
+        let workers = options.config.job.workers;
+        let (health, metrics) = (Arc::new(Health::new(workers as usize)), Arc::new(Metrics::new()));
+        let listen = options.config.http.listen;
+        let stop = Arc::new(AtomicBool::new(false));
+        if let Some(address) = listen {
+            answer(address, &health, &metrics, &options.notice, &stop)?;
+        }
+        Ok(Self {
+            health,
+            metrics,
+            notice: Arc::clone(&options.notice),
+            workers,
+            begun: Instant::now(),
+            beside: Arc::new(Mutex::new(None)),
+            ready: Arc::new(AtomicBool::new(false)),
+            stop,
+            served: listen.is_some(),
+        })
+    }
+
+    /// The service is at this stage.
+    pub(super) fn stage(&self, stage: Stage) {
+        self.health.set_ready(stage);
+    }
+
+    /// So many epochs are read again.
+    pub(super) fn catching_up(&self, epochs: usize) {
+        self.health.set_ready(Stage::CatchingUp { behind: epochs as u64 });
+    }
+
+    /// What was bound before is read again: from now on it is ready once it has caught up.
+    pub(super) fn ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// It ends.
+    pub(super) fn stopping(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.health.set_ready(Stage::Stopping);
+    }
+
+    /// Where snapshots tell how far they are.
+    pub(super) fn beside(&self, beside: &Arc<Beside>) {
+        *self.beside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(beside));
+    }
+
+    /// Begins to renew the metrics.
+    pub(super) fn follow(&self, control: &Arc<Control>, marks: &Arc<Watermarks>, begun: &Begun, target: &Target) {
+        if !self.served {
+            return;
+        }
+        let gauges = match target {
+            Target::Shards(shards) => shards.iter().map(|(_, gauge, _)| Arc::clone(gauge)).collect(),
+            Target::Files(_) | Target::Compare(_) => Vec::new(),
+        };
+        let mut renewal = Renewal {
+            control: Arc::clone(control),
+            marks: Arc::clone(marks),
+            metrics: Arc::clone(&self.metrics),
+            health: Arc::clone(&self.health),
+            partitions: begun.inputs.iter().map(|input| input.partition.clone()).collect(),
+            gauges,
+            beside: Arc::clone(&self.beside),
+            notice: Arc::clone(&self.notice),
+            workers: self.workers,
+            restart: Duration::ZERO,
+            begun: self.begun,
+            at: Instant::now(),
+            busy: control.busy(),
+            ends: 0,
+            read: 0,
+            points: Points::default(),
+            snapshots: 0,
+            retries: 0,
+            fenced: 0,
+            committed: (0, Instant::now()),
+            required: Required::new(Aim { workers_max: begun.outputs.shards, ..Aim::default() }),
+        };
+        let (stop, ready) = (Arc::clone(&self.stop), Arc::clone(&self.ready));
+        let run = move || {
+            let mut round = 0_u32;
+            while !stop.load(Ordering::Acquire) {
+                std::thread::sleep(EVERY);
+                round = round.wrapping_add(1);
+                let behind = renewal.renew();
+                if ready.load(Ordering::Acquire) && !stop.load(Ordering::Acquire) {
+                    renewal.health.set_ready(if behind { Stage::CatchingUp { behind: renewal.backlog() } } else { Stage::Ready });
+                }
+                if round.is_multiple_of(LATE_EVERY) {
+                    for warning in renewal.metrics.late_warnings() {
+                        (renewal.notice)(&format!("warning: {warning}"));
+                    }
+                }
+            }
+        };
+        // Without the thread nothing but the metrics is missing, and the reason is told.
+        if let Err(failure) = spawn("metrics", run) {
+            (self.notice)(&format!("no metrics: {failure}"));
+        }
+    }
+}
+
+impl Renewal {
+    fn backlog(&self) -> u64 {
+        self.ends.saturating_sub(self.read)
+    }
+
+    /// Renews everything; says whether a backlog is worked off.
+    fn renew(&mut self) -> bool {
+        let passed = self.at.elapsed().as_secs_f64().max(0.001);
+        self.at = Instant::now();
+        for worker in 0..self.workers as usize {
+            if self.control.oldest_beat() < Duration::from_secs(10) {
+                self.health.beat(worker);
+            }
+        }
+        let busy = self.busy(passed);
+        let (arrival, processed) = self.lags(passed);
+        self.counts();
+        let behind = self.backlog() as f64 > (arrival * 2.0).max(1_000.0);
+        let load = Load {
+            arrival,
+            processed,
+            busy,
+            backlog: self.backlog(),
+            restart: self.restart,
+            workers: self.workers,
+            catching_up: behind,
+        };
+        let answer = self.required.evaluate(&load);
+        self.metrics.required_workers(&load, &answer);
+        behind
+    }
+
+    fn busy(&mut self, passed: f64) -> f64 {
+        let now = self.control.busy();
+        let mut all = 0.0;
+        for (worker, (after, before)) in now.iter().zip(&self.busy).enumerate() {
+            let ratio = (after.saturating_sub(*before) as f64 / 1e6 / passed).min(1.0);
+            self.metrics.busy(worker, ratio);
+            all += ratio;
+        }
+        let average = all / now.len().max(1) as f64;
+        self.busy = now;
+        average
+    }
+
+    /// Renews lag by partition; gives records that arrived and that were processed, a second.
+    fn lags(&mut self, passed: f64) -> (f64, f64) {
+        let (progress, held) = self.control.now();
+        self.metrics.state(held.state, held.players);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        let (mut ends, mut read) = (0, 0);
+        let mut holder: Option<(i64, &Partition)> = None;
+        for (number, partition) in (0_u32..).zip(&self.partitions) {
+            let place = progress.places.iter().find(|place| place.partition == number);
+            let at = place.map_or(0, |place| place.position.offset);
+            let end = self.marks.last_known(number as usize).max(at);
+            let clock = place.map_or(i64::MIN, |place| {
+                place.clock.least(crate::epoch::ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 })
+            });
+            let behind = if clock == i64::MIN { 0.0 } else { (now - clock).max(0) as f64 / 1e3 };
+            self.metrics.lag(&partition.topic, partition.number, end - at, end - at, behind);
+            ends += end;
+            read += at;
+            if holder.is_none_or(|(least, _)| clock < least) {
+                holder = Some((clock, partition));
+            }
+        }
+        if let Some((_, partition)) = holder {
+            self.metrics.clock_held_by(&partition.topic, partition.number);
+        }
+        let first = self.ends == 0;
+        let arrival = if first { 0.0 } else { ends.saturating_sub(self.ends) as f64 / passed };
+        let processed = if first { 0.0 } else { read.saturating_sub(self.read) as f64 / passed };
+        (self.ends, self.read) = (ends, read);
+        let committed = self.control.visible.load(Ordering::Acquire);
+        if committed != self.committed.0 {
+            self.committed = (committed, Instant::now());
+            if self.restart.is_zero() {
+                self.restart = self.begun.elapsed();
+            }
+        }
+        self.metrics.epoch(progress.epoch, committed);
+        self.metrics.in_flight(progress.epoch.saturating_sub(committed));
+        let waits = progress.epoch > committed;
+        self.metrics.held_age(if waits { self.committed.1.elapsed().as_secs_f64() } else { 0.0 });
+        let points = progress.tally.points;
+        let average = points.available.cast_signed() as f64 / 1e6 / (held.players.max(1) as f64);
+        self.metrics.average_points(average);
+        let grown = |after: u128, before: u128| after.wrapping_sub(before).cast_signed();
+        self.metrics.points(grown(points.accrued, self.points.accrued), grown(points.redeemed, self.points.redeemed));
+        self.metrics.level_ups(points.level_ups.saturating_sub(self.points.level_ups));
+        self.points = points;
+        (arrival, processed)
+    }
+
+    /// Adds what was counted since the last time.
+    fn counts(&mut self) {
+        for took in self.control.take_commits() {
+            self.metrics.commit_took(took);
+        }
+        let seen = self.control.take_seen();
+        for (number, read) in seen.read {
+            let Some(partition) = self.partitions.get(number as usize) else { continue };
+            self.metrics.records(&partition.topic, read.records);
+            self.metrics.late(&partition.topic, read.late);
+            let delays = self.metrics.delays(&partition.topic);
+            for delay in read.delays {
+                delays.add(delay as f64 / 1e3);
+            }
+        }
+        for ((topic, kind), count) in seen.dead {
+            self.metrics.dead(&topic, &kind, count);
+        }
+        let retries = self.gauges.iter().map(|gauge| gauge.retries.load(Ordering::Relaxed)).sum();
+        let fenced = self.gauges.iter().map(|gauge| gauge.fenced.load(Ordering::Relaxed)).sum();
+        (self.retries..retries).for_each(|_| self.metrics.sink_retry());
+        (self.fenced..fenced).for_each(|_| self.metrics.fenced());
+        (self.retries, self.fenced) = (retries, fenced);
+        let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let written = beside.and_then(|beside| beside.written.lock().ok().map(|written| *written));
+        if let Some(written) = written.filter(|written| written.count > self.snapshots) {
+            self.snapshots = written.count;
+            self.metrics.snapshot_took(written.took, written.bytes);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One worker of the service: it is told of each epoch, reads its partitions for it, and steps its graph.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};
+use std::time::Duration;
+
+use timely::dataflow::InputHandle;
+use timely::worker::Worker;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::Control;
+use crate::container::VecBuilder;
+use crate::dataflows::ledger::{Restored, SnapshotPort};
+use crate::dataflows::{self, Arrival, Job, Report};
+use crate::epoch::{Clock, Epoch, Place, Position};
+use crate::runtime::Failure;
+use crate::sources::kafka::Watermarks;
+use crate::sources::reference::Reference;
+use crate::sources::{Batch, Partition, Source};
+
+/// An epoch begins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Opening {
+    pub(super) epoch: Epoch,
+    /// Its wall clock; none where no wall clock enters.
+    pub(super) now: Option<i64>,
+    /// Bytes that one worker reads for it.
+    pub(super) bytes: usize,
+    /// Partitions whose clock is beyond this wait for the others.
+    pub(super) near: i64,
+    /// Where partitions have to get to, exactly: the epoch was bound before.
+    pub(super) bound: Option<Vec<(u32, u64)>>,
+    /// Partitions that are at their end after it, where it was bound before.
+    pub(super) at_end: Vec<u32>,
+    /// Where partitions end that are drained.
+    pub(super) drain: Option<Arc<Vec<u64>>>,
+    /// Partitions that are taken in: offset, and logical time before.
+    pub(super) taken_in: Vec<(u32, u64, Option<i64>)>,
+    /// What became known of rates and rulebooks.
+    pub(super) news: Option<Arc<Reference>>,
+    /// Records of the topics of rates and rulebooks: partition, records, where it is then, whether that is its end.
+    pub(super) extra: Vec<(u32, Batch, u64, bool)>,
+    /// Whether it is the last one of a drain.
+    pub(super) last: bool,
+}
+
+/// What a worker has read for an epoch.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) ends: Vec<(u32, u64)>,
+    pub(super) at_end: Vec<u32>,
+    /// Whether more is there at once.
+    pub(super) full: bool,
+    pub(super) count: u64,
+    pub(super) input: u64,
+    /// The least clock of its partitions.
+    pub(super) least: i64,
+}
+
+/// What a worker is started with.
+pub(super) struct Start {
+    pub(super) sources: Vec<(u32, Box<dyn Source>)>,
+    /// Where all of its partitions stand; those that somebody else reads for it too.
+    pub(super) places: Vec<Place>,
+    pub(super) restored: Option<Restored>,
+    pub(super) first: Epoch,
+    pub(super) openings: Receiver<Opening>,
+    pub(super) cuts: Sender<Cut>,
+    pub(super) reports: SyncSender<Report>,
+}
+
+struct Reader<'w> {
+    worker: &'w mut Worker,
+    job: Arc<Job>,
+    control: Arc<Control>,
+    marks: Option<Arc<Watermarks>>,
+    input: InputHandle<Epoch, VecBuilder<Arrival>>,
+    clocks: dataflows::Clocks,
+    sources: Vec<(u32, Box<dyn Source>)>,
+    cuts: Sender<Cut>,
+}
+
+/// Runs a worker until it is told of no more epochs and its graph is empty.
+pub(super) fn run(
+    worker: &mut Worker,
+    start: Start,
+    job: &Arc<Job>,
+    control: &Arc<Control>,
+    marks: Option<Arc<Watermarks>>,
+    snapshots: &SnapshotPort,
+) {
+    let index = worker.index();
+    let clocks: dataflows::Clocks = Rc::new(RefCell::new(start.places));
+    let mut input = worker.dataflow::<Epoch, _, _>(|scope| {
+        dataflows::build(scope, job, index as u32, &clocks, start.restored, snapshots, start.reports)
+    });
+    input.advance_to(start.first + 1);
+    let mut reader = Reader {
+        worker,
+        job: Arc::clone(job),
+        control: Arc::clone(control),
+        marks,
+        input,
+        clocks,
+        sources: start.sources,
+        cuts: start.cuts,
+    };
+    if let Err(failure) = reader.read_all(index, &start.openings) {
+        control.fail(failure);
+    }
+    reader.input.close();
+    while !control.stopped() && worker.has_dataflows() {
+        control.beat(index);
+        worker.step_or_park(Some(Duration::from_millis(5)));
+    }
+    if control.stopped() {
+        for dataflow in worker.installed_dataflows() {
+            worker.drop_dataflow(dataflow);
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn read_all(&mut self, index: usize, openings: &Receiver<Opening>) -> Result<(), Failure> {
+        loop {
+            self.control.beat(index);
+            if self.control.stopped() {
+                return Ok(());
+            }
+            match openings.try_recv() {
+                Ok(opening) => {
+                    let begun = std::time::Instant::now();
+                    self.take(opening)?;
+                    self.worker.step();
+                    self.control.worked(index, begun.elapsed());
+                }
+                Err(TryRecvError::Empty) => {
+                    let begun = std::time::Instant::now();
+                    if self.worker.step() {
+                        self.control.worked(index, begun.elapsed());
+                    }
+                    self.worker.step_or_park(Some(Duration::from_micros(200)));
+                }
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads for an epoch and hands it to the graph.
+    fn take(&mut self, mut opening: Opening) -> Result<(), Failure> {
+        let epoch = opening.epoch;
+        for (partition, offset, _) in &opening.taken_in {
+            if let Some((_, source)) = self.sources.iter_mut().find(|(number, _)| number == partition) {
+                source.seek(Position { offset: *offset, byte: 0 })?;
+            }
+        }
+        let before: Vec<(u32, u64)> = self.sources.iter().map(|(number, source)| (*number, source.position().offset)).collect();
+        let replayed = opening.bound.is_some();
+        let (mut batches, full) = match opening.bound.take() {
+            Some(ends) => (self.read_bound(&ends)?, false),
+            None if opening.bytes == 0 => (Vec::new(), false),
+            None => self.read_live(&opening)?,
+        };
+        let (count, input) = totals(&batches, &self.job.partitions);
+        let at_end: Vec<u32> = match &opening.drain {
+            _ if replayed => std::mem::take(&mut opening.at_end),
+            Some(ends) => {
+                let drained = self.sources.iter().filter(|(number, source)| is_drained(ends, *number, source.position()));
+                drained.map(|(number, _)| *number).collect()
+            }
+            None => self.at_end(),
+        };
+        let moved = self.sources.iter().zip(&before).filter(|((_, source), (_, offset))| source.position().offset != *offset);
+        let ends = moved.map(|((number, source), _)| (*number, source.position().offset)).collect();
+        let places = self.places(&opening, &at_end);
+        let least = places.iter().filter(|place| !place.ended).map(|place| place.clock.least(self.job.clock)).min();
+        let own = |partition: &&u32| self.sources.iter().any(|(number, _)| number == *partition);
+        let cut = Cut {
+            ends,
+            at_end: at_end.iter().filter(own).copied().collect(),
+            full,
+            count,
+            input,
+            least: least.unwrap_or(i64::MAX),
+        };
+        let mut ended = at_end;
+        for (partition, batch, _, end) in opening.extra {
+            batches.push((partition, batch));
+            if end {
+                ended.push(partition);
+            }
+        }
+        let floors = opening.taken_in.iter().filter_map(|(partition, _, since)| since.map(|since| (*partition, since))).collect();
+        let arrival =
+            Arrival { batches, places, last: opening.last, now: opening.now, at_end: ended, floors, news: opening.news };
+        self.input.send(arrival);
+        self.input.advance_to(epoch + 1);
+        // Nobody listens any more only when the process ends.
+        let _gone = self.cuts.send(cut);
+        Ok(())
+    }
+
+    /// Where the worker's partitions stand; in mode `events` one at its end counts as ended.
+    fn places(&self, opening: &Opening, at_end: &[u32]) -> Vec<Place> {
+        let known = self.clocks.borrow();
+        let events = opening.now.is_none();
+        let own = self.sources.iter().map(|(number, source)| (*number, source.position().offset, at_end.contains(number)));
+        let extra = opening.extra.iter().map(|(number, _, offset, end)| (*number, *offset, *end));
+        own.chain(extra)
+            .map(|(partition, offset, end)| {
+                let before = known.iter().find(|place| place.partition == partition);
+                Place {
+                    partition,
+                    position: Position { offset, byte: 0 },
+                    clock: before.map_or_else(Clock::default, |place| place.clock),
+                    ended: events && end,
+                }
+            })
+            .collect()
+    }
+
+    /// Reads exactly what was bound before.
+    fn read_bound(&mut self, ends: &[(u32, u64)]) -> Result<Vec<(u32, Batch)>, Failure> {
+        let mut batches = Vec::new();
+        for (partition, end) in ends {
+            let Some((_, source)) = self.sources.iter_mut().find(|(number, _)| number == partition) else { continue };
+            let mut batch = Batch::fresh();
+            while source.position().offset < *end && !self.control.stopped() {
+                source.read(&mut batch, usize::MAX, Some(*end))?;
+                self.control.beat(self.worker.index());
+            }
+            batches.push((*partition, batch));
+        }
+        Ok(batches)
+    }
+
+    /// Reads what is there, from those whose clock is least first; says whether more is.
+    fn read_live(&mut self, opening: &Opening) -> Result<(Vec<(u32, Batch)>, bool), Failure> {
+        let clocks = self.clocks.borrow();
+        let mut order: Vec<(i64, usize)> = Vec::new();
+        let mut waiting = false;
+        for (at, (partition, source)) in self.sources.iter().enumerate() {
+            if opening.drain.as_ref().is_some_and(|ends| is_drained(ends, *partition, source.position())) {
+                continue;
+            }
+            let least = clocks.iter().find(|place| place.partition == *partition).map(|place| place.clock.least(self.job.clock));
+            let least = least.unwrap_or(i64::MIN);
+            if least <= opening.near { order.push((least, at)) } else { waiting = true }
+        }
+        drop(clocks);
+        order.sort_unstable();
+        let mut batches = Vec::new();
+        let (mut left, mut full) = (opening.bytes, waiting);
+        let mut others = order.len();
+        for (_, at) in order {
+            let Some((partition, source)) = self.sources.get_mut(at) else { continue };
+            let share = left.checked_div(others).unwrap_or(left).max(1);
+            others -= 1;
+            let mut batch = Batch::fresh();
+            let end = opening.drain.as_ref().and_then(|ends| ends.get(*partition as usize).copied());
+            // Where a drain ends is known to be there; without one, what is there is taken.
+            full |= source.read(&mut batch, share, end)?;
+            full |= end.is_some_and(|end| source.position().offset < end);
+            left = left.saturating_sub(batch.bytes.len());
+            if !batch.records.is_empty() {
+                batches.push((*partition, batch));
+            }
+        }
+        Ok((batches, full))
+    }
+
+    /// Partitions that were read to their end, as far as that is known freshly.
+    fn at_end(&self) -> Vec<u32> {
+        let Some(marks) = &self.marks else { return Vec::new() };
+        let reached =
+            |number: u32, source: &dyn Source| marks.end(number as usize).is_some_and(|end| source.position().offset >= end);
+        self.sources.iter().filter(|(number, source)| reached(*number, source.as_ref())).map(|(number, _)| *number).collect()
+    }
+}
+
+/// Whether a partition is where its drain ends.
+fn is_drained(ends: &[u64], partition: u32, position: Position) -> bool {
+    ends.get(partition as usize).is_none_or(|end| position.offset >= *end)
+}
+
+/// How many records batches hold, and the sum of their hashes.
+pub(super) fn totals(batches: &[(u32, Batch)], partitions: &[Partition]) -> (u64, u64) {
+    let (mut count, mut input) = (0, 0_u64);
+    for (partition, batch) in batches {
+        count += batch.records.len() as u64;
+        let place = partitions.get(*partition as usize);
+        let seed = place.map_or(0, |place| xxh3_64(place.topic.as_bytes()) ^ (u64::from(place.number) << 40));
+        for record in &batch.records {
+            let bytes = match &record.oversize {
+                Some(oversize) => oversize.head.as_slice(),
+                None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
+            };
+            input = input.wrapping_add(xxh3_64_with_seed(bytes, seed ^ record.offset));
+        }
+    }
+    (count, input)
+}

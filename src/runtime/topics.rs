@@ -1,0 +1,239 @@
+//! The topics of a job: what each is for, how it has to be, and how it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::Message as _;
+use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use serde::Serialize;
+
+use super::Failure;
+use crate::config::Config;
+use crate::kafka::{self, Cluster, Notice};
+use crate::runtime::service::partitions_at;
+use crate::sinks::Topic;
+use crate::sinks::kafka::tail;
+use crate::sources::decode::{Detail, Scratch, Verdict, decode};
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A topic as it has to be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Wanted {
+    /// Its name at the brokers.
+    pub topic: String,
+    /// The brokers.
+    pub brokers: String,
+    /// Whether it is read or written.
+    pub direction: &'static str,
+    /// What its records are keyed by.
+    pub key: &'static str,
+    /// How many partitions it is made with.
+    pub partitions: u32,
+    /// Whether another number of partitions is a problem, or only slower.
+    pub exact: bool,
+    /// Its settings.
+    pub settings: BTreeMap<&'static str, &'static str>,
+    #[serde(skip)]
+    cluster: Cluster,
+    /// Without the prefix.
+    #[serde(skip)]
+    bare: String,
+}
+
+/// Something about a topic that has to be put right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The topic.
+    pub topic: String,
+    /// Whether the service would not start or would lose something; else it is only slower.
+    pub problem: bool,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+const KEPT: [(&str, &str); 2] = [("cleanup.policy", "delete"), ("retention.ms", "-1")];
+const COMPACTED: [(&str, &str); 1] = [("cleanup.policy", "compact")];
+
+/// Every topic of a job; inputs that are made get `partitions` partitions.
+#[must_use]
+pub fn wanted(config: &Config, partitions: u32) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    for source in &config.sources {
+        let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
+        for topic in &source.topics {
+            let (key, count, settings) = match topic.as_str() {
+                "fx.v1" => ("currency:base:valid_from", 1, &COMPACTED[..]),
+                "config.v1" => ("id:revision", 1, &COMPACTED[..]),
+                _ => ("brand:player", partitions, &KEPT[..]),
+            };
+            all.push(Wanted {
+                topic: format!("{}{topic}", source.topic_prefix),
+                brokers: source.brokers.clone(),
+                direction: "read",
+                key,
+                partitions: count,
+                exact: false,
+                settings: settings.iter().copied().collect(),
+                cluster: cluster.clone(),
+                bare: topic.clone(),
+            });
+        }
+    }
+    let cluster = Cluster { brokers: config.sink.brokers.clone(), settings: config.sink.librdkafka.clone() };
+    let written = |topic: String, key, exact, settings: &[(&'static str, &'static str)]| Wanted {
+        bare: topic.clone(),
+        topic,
+        brokers: config.sink.brokers.clone(),
+        direction: "written",
+        key,
+        partitions: config.job.shards,
+        exact,
+        settings: settings.iter().copied().collect(),
+        cluster: cluster.clone(),
+    };
+    for topic in Topic::ALL {
+        let name = format!("{}{}", config.sink.topic_prefix, topic.name());
+        let key = if topic == Topic::DeadLetters { "topic:partition of the original" } else { "brand:player" };
+        all.push(written(name, key, false, if topic.is_compacted() { &COMPACTED } else { &KEPT }));
+    }
+    let progress = format!("{}tidemark.{}.progress.v1", config.sink.topic_prefix, config.job.name);
+    all.push(written(progress, "shard", true, &KEPT));
+    all
+}
+
+/// Makes the topics that are missing; gives their names.
+///
+/// # Errors
+/// Where one cannot be made.
+pub fn create(config: &Config, partitions: u32, notice: &Notice) -> Result<Vec<String>, Failure> {
+    let mut made = Vec::new();
+    for wanted in wanted(config, partitions) {
+        if partitions_at(&wanted.cluster, notice)?.get(&wanted.topic).is_some_and(|count| *count > 0) {
+            continue;
+        }
+        let count = wanted.partitions.cast_signed();
+        let mut new = NewTopic::new(&wanted.topic, count, TopicReplication::Fixed(-1));
+        for (name, value) in &wanted.settings {
+            new = new.set(name, value);
+        }
+        kafka::create(&wanted.cluster, &[new]).map_err(|cause| Failure::Failed(cause.into()))?;
+        made.push(wanted.topic);
+    }
+    Ok(made)
+}
+
+/// Everything about the topics that has to be put right.
+///
+/// # Errors
+/// Where the brokers do not say how they are.
+pub fn check(config: &Config, notice: &Notice) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    for wanted in wanted(config, 1) {
+        let mut found = |problem, message| findings.push(Finding { topic: wanted.topic.clone(), problem, message });
+        let count = partitions_at(&wanted.cluster, notice)?.get(&wanted.topic).copied().unwrap_or(0);
+        if count == 0 {
+            found(true, "it is not there; `tidemark topics create` makes it".to_owned());
+            continue;
+        }
+        if wanted.direction == "written" && count != wanted.partitions {
+            let why = if wanted.exact { "it needs one for each shard" } else { "a shard's transaction then touches several" };
+            found(wanted.exact, format!("it has {count} partitions and the job {} shards: {why}", wanted.partitions));
+        }
+        let settings = settings(&wanted)?;
+        let of = |name: &str| settings.get(name).map_or("", String::as_str);
+        let compacted = wanted.settings.get("cleanup.policy") == Some(&"compact");
+        if compacted != of("cleanup.policy").contains("compact") {
+            let right = if compacted { "compact" } else { "delete" };
+            found(true, format!("cleanup.policy is {}, it has to be {right}", of("cleanup.policy")));
+        }
+        let kept = of("retention.ms") == "-1";
+        if wanted.exact && !kept {
+            found(
+                true,
+                format!("retention.ms is {}, it has to be -1: the service deletes what it no longer needs", of("retention.ms")),
+            );
+        } else if !compacted && !kept && of("message.timestamp.type") != "LogAppendTime" {
+            found(
+                true,
+                format!(
+                    "retention.ms is {} and records keep the time of whoever wrote them: old ones can be deleted before they are read. \
+                     Set retention.ms=-1 or message.timestamp.type=LogAppendTime",
+                    of("retention.ms")
+                ),
+            );
+        }
+        if wanted.direction == "read" && compacted {
+            keys(&wanted, count, &mut found)?;
+        }
+    }
+    Ok(findings)
+}
+
+/// The settings that a topic has.
+fn settings(wanted: &Wanted) -> Result<BTreeMap<String, String>, Failure> {
+    let failed = |cause: &dyn std::fmt::Display| {
+        Failure::Failed(anyhow::anyhow!("{} does not say how topic {} is set: {cause}", wanted.brokers, wanted.topic))
+    };
+    let admin = kafka::admin(&wanted.cluster).map_err(|cause| Failure::Failed(cause.into()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|cause| failed(&cause))?;
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let resource = ResourceSpecifier::Topic(&wanted.topic);
+    let asked = admin.describe_configs([&resource], &options);
+    let answers = runtime.block_on(asked).map_err(|cause| failed(&cause))?;
+    let mut all = BTreeMap::new();
+    for answer in answers {
+        let described = answer.map_err(|code| failed(&code))?;
+        all.extend(described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))));
+    }
+    Ok(all)
+}
+
+/// A key that is not what it stands for lets compaction delete history (CONTRACTS section 3).
+fn keys(wanted: &Wanted, partitions: u32, found: &mut dyn FnMut(bool, String)) -> Result<(), Failure> {
+    let places: Vec<tail::Place> = (0..partitions).map(|number| (wanted.topic.clone(), number)).collect();
+    let bounds = tail::bounds(&wanted.cluster, &places).map_err(Failure::Failed)?;
+    let mut wrong = Vec::new();
+    let mut scratch = Scratch::default();
+    tail::read(&wanted.cluster, &bounds, TIMEOUT, |message| {
+        let text = message.payload().and_then(|payload| std::str::from_utf8(payload).ok()).unwrap_or("");
+        let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return Ok(()) };
+        let right = match &event.detail {
+            Detail::Rate { currency, base, valid_from, .. } if wanted.bare == "fx.v1" => {
+                format!("{currency}:{base}:{valid_from}")
+            }
+            Detail::Programme(publication) if wanted.bare == "config.v1" => {
+                format!("{}:{}", publication.id, publication.revision)
+            }
+            _ => return Ok(()),
+        };
+        let key = message.key().map(String::from_utf8_lossy).unwrap_or_default();
+        if !same_key(&key, &right) {
+            wrong.push(format!(
+                "partition {}, offset {}: the key is {key:?}, it has to be {right:?}",
+                message.partition(),
+                message.offset()
+            ));
+        }
+        Ok(())
+    })
+    .map_err(Failure::Failed)?;
+    for message in wrong {
+        found(true, message);
+    }
+    Ok(())
+}
+
+/// Whether a key is the right one; an instant may be written in any way of RFC 3339.
+fn same_key(key: &str, right: &str) -> bool {
+    if key == right {
+        return true;
+    }
+    let parts = |text: &str| -> Option<(String, tidemark_domain::time::Instant)> {
+        let (currency, rest) = text.split_once(':')?;
+        let (base, at) = rest.split_once(':')?;
+        Some((format!("{currency}:{base}"), tidemark_domain::time::Instant::parse(at.as_bytes())?))
+    };
+    parts(key).is_some_and(|key| Some(key) == parts(right))
+}

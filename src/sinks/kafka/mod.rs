@@ -1,0 +1,86 @@
+//! The Kafka sink: one transaction per shard and commit, and a progress record in it.
+//!
+//! A shard's facts, its dead letters and its progress record become visible together or not at all. What a
+//! client says of a commit is a hint; the progress record that is read back is the proof. So whenever an
+//! answer is not clear the producer is thrown away, a new one is made (which fences the old one), the progress
+//! is read, and that decides.
+//!
+//! Owns: the transactions, the progress topic, what is read back. Does not own: which epochs are bound, and
+//! what a process does that is superseded.
+//!
+//! Reading order: this file, `progress`, `tail`, `shard`.
+
+pub mod progress;
+pub mod shard;
+pub mod tail;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Topic;
+use crate::kafka::{Cluster, Notice};
+
+/// Where a job publishes.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// The brokers.
+    pub cluster: Arc<Cluster>,
+    /// The job's name.
+    pub job: String,
+    /// What stands before every topic's name.
+    pub prefix: String,
+    /// How many shards.
+    pub shards: u32,
+    /// How long a transaction may take.
+    pub transaction_timeout: Duration,
+    /// Which topics carry `CloudEvents` headers.
+    pub cloudevents: BTreeMap<String, bool>,
+    /// Partitions of each topic, in the order of [`Topic::ALL`].
+    pub partitions: Vec<u32>,
+}
+
+impl Outputs {
+    /// The name of a topic of facts at the brokers.
+    #[must_use]
+    pub fn topic(&self, topic: Topic) -> String {
+        format!("{}{}", self.prefix, topic.name())
+    }
+
+    /// The name of the progress topic at the brokers.
+    #[must_use]
+    pub fn progress_topic(&self) -> String {
+        format!("{}tidemark.{}.progress.v1", self.prefix, self.job)
+    }
+
+    /// The transactional id of a shard.
+    #[must_use]
+    pub fn transactional_id(&self, shard: u32) -> String {
+        format!("tidemark.{}.{shard}", self.job)
+    }
+
+    /// The consumer group under which offsets are committed, for tools that show lag.
+    #[must_use]
+    pub fn group(&self) -> String {
+        format!("tidemark.{}", self.job)
+    }
+
+    fn has_cloudevents(&self, topic: Topic) -> bool {
+        self.cloudevents.get(topic.name()).copied().unwrap_or(!matches!(topic, Topic::PointsLedger | Topic::Profiles))
+    }
+}
+
+/// What the sink tells its surroundings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Something worth a line.
+    pub notice: Notice,
+    /// Whether a newer start has taken over the job.
+    pub superseded: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,389 @@
+//! One shard's publishing: a thread, a producer, and what it has to be sure of.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::progress::ProgressRecord;
+use super::{Outputs, Surroundings, tail};
+use crate::buffers;
+use crate::epoch::Epoch;
+use crate::kafka::{self, Producer};
+use crate::runtime::Failure;
+use crate::sinks::{Lane, Proof, Topic};
+
+/// What a shard is told.
+#[derive(Debug)]
+pub enum Work {
+    /// An epoch is complete; its facts, where the shard has any.
+    Epoch(Epoch, Option<Box<Lane>>),
+    /// Everything up to an epoch is to become visible.
+    Commit(Box<Commit>),
+}
+
+/// What becomes visible together.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// Up to which epoch.
+    pub epoch: Epoch,
+    /// Logical time of it.
+    pub logical_time: Option<i64>,
+    /// Offsets of sources for tools that show lag: topic, partition, offset.
+    pub offsets: Vec<(String, u32, u64)>,
+}
+
+/// What others see of a shard.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    /// The last epoch that it has taken.
+    pub taken: AtomicU64,
+    /// The last epoch that is visible.
+    pub committed: AtomicU64,
+    /// How often a transaction had to be begun anew.
+    pub retries: AtomicU64,
+    /// How often it was fenced.
+    pub fenced: AtomicU64,
+}
+
+/// One shard.
+pub struct Shard {
+    /// Its number.
+    pub number: u32,
+    /// Where it publishes.
+    pub outputs: Arc<Outputs>,
+    /// Who is told what.
+    pub surroundings: Surroundings,
+    /// The generation that publishes.
+    pub generation: u64,
+    /// Its last progress record.
+    pub last: Option<ProgressRecord>,
+    /// Progress records that a replay comes by again, in order.
+    pub recorded: VecDeque<ProgressRecord>,
+    /// The last epoch that is bound durably.
+    pub bound: Arc<AtomicU64>,
+    /// Whether the process is to end.
+    pub stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// What others see.
+    pub gauge: Arc<Gauge>,
+    /// Under what the offsets of sources are committed.
+    pub group: Option<Arc<ConsumerGroupMetadata>>,
+    /// A producer whose transactions are initialised.
+    pub producer: Option<Producer>,
+    /// What was sent and is not visible yet.
+    pub held: Vec<(Epoch, Box<Lane>)>,
+    /// What that proves; during a replay, what came out since the last progress record.
+    pub proof: Proof,
+    /// Whether a transaction is open.
+    pub open: bool,
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shard").field("number", &self.number).field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+/// Why an attempt did not come to an end that is known.
+#[derive(Debug)]
+struct Unclear {
+    what: String,
+    fenced: bool,
+}
+
+impl From<kafka::Error> for Unclear {
+    fn from(error: kafka::Error) -> Self {
+        Self { what: error.to_string(), fenced: false }
+    }
+}
+
+impl Unclear {
+    fn of(doing: &str, error: &KafkaError) -> Self {
+        let fenced = error.rdkafka_error_code().is_some_and(|code| {
+            use rdkafka::error::RDKafkaErrorCode as Code;
+            matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
+        });
+        Self { what: format!("{doing}: {error}"), fenced }
+    }
+}
+
+impl Shard {
+    /// Publishes what comes until nothing more does.
+    ///
+    /// # Errors
+    /// Why the process has to end.
+    pub fn run(mut self, work: &Receiver<Work>) -> Result<(), Failure> {
+        while let Ok(work) = work.recv() {
+            match work {
+                Work::Epoch(epoch, lane) => {
+                    self.take(epoch, lane)?;
+                    self.gauge.taken.store(epoch, Ordering::Release);
+                }
+                Work::Commit(commit) => {
+                    if !self.commit(&commit)? {
+                        return Ok(());
+                    }
+                    self.gauge.committed.store(commit.epoch, Ordering::Release);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visible(&self) -> Epoch {
+        self.last.as_ref().map_or(0, |last| last.epoch)
+    }
+
+    /// Takes an epoch: one that is visible already is compared, any other is sent.
+    fn take(&mut self, epoch: Epoch, lane: Option<Box<Lane>>) -> Result<(), Failure> {
+        if let Some(lane) = &lane {
+            self.proof.add_all(lane.proof);
+        }
+        if epoch <= self.visible() {
+            if let Some(lane) = lane {
+                recycle(*lane);
+            }
+            return self.compare(epoch);
+        }
+        let Some(lane) = lane else { return Ok(()) };
+        let sent = self.send(epoch, &lane);
+        self.held.push((epoch, lane));
+        // What went wrong shows again at the commit, where it is mended: until then nothing is visible.
+        if sent.is_err() {
+            self.producer = None;
+        }
+        Ok(())
+    }
+
+    /// What comes out of a replay must be what was published (invariant E-2).
+    fn compare(&mut self, epoch: Epoch) -> Result<(), Failure> {
+        let Some(record) = self.recorded.pop_front_if(|record| record.epoch <= epoch) else { return Ok(()) };
+        let proof = std::mem::take(&mut self.proof);
+        if proof == record.proof() && record.epoch == epoch {
+            return Ok(());
+        }
+        Err(Failure::Defect(format!(
+            "a replay of what was published gave something else, so nothing more is published.\n  shard {}, up to epoch {epoch}\n  \
+             published: {} records, sum {}\n  replayed:  {} records, sum {:032x}\nKeep the store and the topics, and report this.",
+            self.number, record.count, record.outputs, proof.count, proof.outputs
+        )))
+    }
+
+    fn begin(&mut self) -> Result<(), Unclear> {
+        let Some(producer) = &self.producer else {
+            return Err(Unclear { what: "a transaction has to be begun anew".to_owned(), fenced: false });
+        };
+        if !self.open {
+            producer.begin_transaction().map_err(|error| Unclear::of("cannot begin a transaction", &error))?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, epoch: Epoch, lane: &Lane) -> Result<(), Unclear> {
+        self.begin()?;
+        let Some(producer) = &self.producer else { return Ok(()) };
+        let (epoch, shard) = (epoch.to_string(), self.number.to_string());
+        let plain = || {
+            OwnedHeaders::new_with_capacity(2)
+                .insert(Header { key: "tm-epoch", value: Some(&epoch) })
+                .insert(Header { key: "tm-shard", value: Some(&shard) })
+        };
+        for (topic, block) in Topic::ALL.into_iter().zip(&lane.blocks) {
+            let name = self.outputs.topic(topic);
+            let cloudevents = self.outputs.has_cloudevents(topic);
+            for (key, body) in block.records() {
+                let headers = if cloudevents { cloud(plain(), body) } else { plain() };
+                kafka::send(producer, BaseRecord::to(&name).key(key).payload(body).headers(headers))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything up to an epoch visible; false where the process is to end first.
+    fn commit(&mut self, commit: &Commit) -> Result<bool, Failure> {
+        if commit.epoch <= self.visible() {
+            return Ok(true);
+        }
+        while self.bound.load(Ordering::Acquire) < commit.epoch {
+            if (self.stop)() {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        let proof = std::mem::take(&mut self.proof);
+        let record = ProgressRecord::after(self.last.as_ref(), self.generation, commit.epoch, commit.logical_time, proof);
+        let mut attempt = self.attempt(&record, commit);
+        while let Err(unclear) = attempt {
+            if (self.stop)() {
+                return Ok(false);
+            }
+            self.gauge.retries.fetch_add(1, Ordering::Relaxed);
+            self.gauge.fenced.fetch_add(u64::from(unclear.fenced), Ordering::Relaxed);
+            (self.surroundings.notice)(&format!(
+                "shard {}: {}; reading back what is there, then going on from it",
+                self.number, unclear.what
+            ));
+            match self.recover(&record)? {
+                None => return Ok(false),
+                Some(true) => break,
+                Some(false) => attempt = self.again(&record, commit),
+            }
+        }
+        self.last = Some(record);
+        self.open = false;
+        for (_, lane) in self.held.drain(..) {
+            recycle(*lane);
+        }
+        Ok(true)
+    }
+
+    /// Sends what is held once more, in a new transaction, and commits it.
+    fn again(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Unclear> {
+        let held = std::mem::take(&mut self.held);
+        let sent = held.iter().try_for_each(|(epoch, lane)| self.send(*epoch, lane));
+        self.held = held;
+        sent.and_then(|()| self.attempt(record, commit))
+    }
+
+    fn attempt(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Unclear> {
+        self.begin()?;
+        let Some(producer) = &self.producer else { return Ok(()) };
+        let (epoch, shard) = (record.epoch.to_string(), self.number.to_string());
+        let headers = OwnedHeaders::new_with_capacity(2)
+            .insert(Header { key: "tm-epoch", value: Some(&epoch) })
+            .insert(Header { key: "tm-shard", value: Some(&shard) });
+        let (topic, body) = (self.outputs.progress_topic(), record.write());
+        let partition = self.number.cast_signed();
+        kafka::send(
+            producer,
+            BaseRecord::to(&topic).partition(partition).key(shard.as_bytes()).payload(body.as_bytes()).headers(headers),
+        )?;
+        if let Some(group) = self.group.as_ref().filter(|_| !commit.offsets.is_empty()) {
+            let mut list = TopicPartitionList::new();
+            for (name, number, offset) in &commit.offsets {
+                let added = list.add_partition_offset(name, number.cast_signed(), Offset::Offset(offset.cast_signed()));
+                added.map_err(|error| Unclear::of("cannot commit offsets", &error))?;
+            }
+            producer
+                .send_offsets_to_transaction(&list, group, Duration::from_secs(30))
+                .map_err(|error| Unclear::of("cannot commit offsets", &error))?;
+        }
+        self.commit_transaction()
+    }
+
+    fn commit_transaction(&self) -> Result<(), Unclear> {
+        let Some(producer) = &self.producer else { return Ok(()) };
+        let begun = Instant::now();
+        loop {
+            match producer.commit_transaction(rdkafka::util::Timeout::Never) {
+                Ok(()) if producer.context().undelivered() == 0 => return Ok(()),
+                Ok(()) => return Err(Unclear { what: "a commit left records out".to_owned(), fenced: false }),
+                // The same call again is what librdkafka asks for, until the transaction's own time is over.
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && begun.elapsed() < self.outputs.transaction_timeout && !(self.stop)() => {}
+                Err(error) => return Err(Unclear::of("the commit's outcome is not known", &error)),
+            }
+        }
+    }
+
+    /// Throws the producer away, makes a new one, and reads back how far the shard is: whether `attempted` is
+    /// visible. None where the process is to end first.
+    fn recover(&mut self, attempted: &ProgressRecord) -> Result<Option<bool>, Failure> {
+        self.producer = None;
+        self.open = false;
+        let mut silence = kafka::Silence::default();
+        silence.lasts();
+        loop {
+            if (self.surroundings.superseded)() {
+                return Err(Failure::Superseded(
+                    "a newer start of this job took over; this process stops and publishes nothing more".to_owned(),
+                ));
+            }
+            if (self.stop)() {
+                return Ok(None);
+            }
+            match self.renewed() {
+                Ok((producer, last)) => {
+                    self.producer = Some(producer);
+                    let visible = last.as_ref().map_or(0, |last| last.epoch);
+                    return if visible < attempted.epoch && last == self.last {
+                        Ok(Some(false))
+                    } else if last.as_ref() == Some(attempted) {
+                        Ok(Some(true))
+                    } else {
+                        Err(Failure::Defect(format!(
+                            "shard {}: the progress that was read back (epoch {visible}) is neither what was there before nor what was \
+                             committed; nothing more is published",
+                            self.number
+                        )))
+                    };
+                }
+                Err(error) => {
+                    if let Some(seconds) = silence.lasts() {
+                        (self.surroundings.notice)(&format!(
+                            "waiting for Kafka at {} since {seconds} s (shard {}): {error:#}",
+                            self.outputs.cluster.brokers, self.number
+                        ));
+                    }
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        }
+    }
+
+    /// A new producer, which fences any other of this shard, and the last progress record after that.
+    fn renewed(&self) -> anyhow::Result<(Producer, Option<ProgressRecord>)> {
+        let producer = new_producer(&self.outputs, self.number)?;
+        let found = tail::progress(&self.outputs, &[self.number], u64::MAX, self.outputs.transaction_timeout)?;
+        let last = found.into_values().next().and_then(|mut records| records.pop());
+        Ok((producer, last.map(|standing| standing.record)))
+    }
+}
+
+/// A producer of a shard with its transactions initialised: nobody older can publish from then on.
+///
+/// # Errors
+/// Where the brokers do not answer or refuse.
+pub fn new_producer(outputs: &Outputs, shard: u32) -> anyhow::Result<Producer> {
+    use anyhow::Context as _;
+    let id = outputs.transactional_id(shard);
+    let producer = kafka::shard_producer(&outputs.cluster, &id, outputs.transaction_timeout)?;
+    producer.init_transactions(Duration::from_secs(30)).with_context(|| {
+        let why = producer.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("the brokers at {} do not accept the transactional id {id}{why}", outputs.cluster.brokers)
+    })?;
+    Ok(producer)
+}
+
+/// The `CloudEvents` headers of a fact: what its body begins with.
+fn cloud(headers: OwnedHeaders, body: &[u8]) -> OwnedHeaders {
+    let text = std::str::from_utf8(body).unwrap_or("");
+    let value = |name: &str| {
+        let (_, rest) = text.split_once(name)?;
+        rest.strip_prefix("\":\"")?.split_once('"').map(|(value, _)| value)
+    };
+    let mut all = headers
+        .insert(Header { key: "ce_specversion", value: Some("1.0") })
+        .insert(Header { key: "ce_source", value: Some("/tidemark") })
+        .insert(Header { key: "content-type", value: Some("application/json") });
+    for (key, name) in [("ce_id", "\"event_id"), ("ce_type", "\"event_type"), ("ce_time", "\"occurred_at")] {
+        if let Some(found) = value(name) {
+            all = all.insert(Header { key, value: Some(found) });
+        }
+    }
+    all
+}
+
+fn recycle(lane: Lane) {
+    for block in lane.blocks {
+        buffers::give(block.bytes);
+    }
+}

@@ -1,0 +1,197 @@
+//! One partition, read on and on: what the service reads from.
+//!
+//! It begins at an offset that the bindings name and never moves by itself: no group, no committed offset, no
+//! reset. An offset that is not there ends the process with what happened and what can be done.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+
+use super::reader::{give, passed};
+use super::{ANSWER_SECONDS, is_final};
+use crate::kafka::{self, Cluster, Consumer, Notice, Silence};
+use crate::sources::{Batch, Error, Partition, Position, Source};
+
+/// One look at an empty queue, where a record is known to come.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long a read waits for a record that is known to come before it gives the thread back.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// See the module's words.
+pub struct FollowSource {
+    partition: Partition,
+    /// The topic's name at the brokers, prefix included.
+    name: String,
+    cluster: Arc<Cluster>,
+    notice: Notice,
+    position: u64,
+    ahead: Option<(u64, Vec<u8>)>,
+    consumer: Option<Consumer>,
+    silence: Silence,
+}
+
+impl std::fmt::Debug for FollowSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FollowSource")
+            .field("partition", &self.partition)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FollowSource {
+    /// A partition to be read from `position` on. `prefix` stands before its topic's name at the brokers.
+    #[must_use]
+    pub fn new(partition: Partition, prefix: &str, cluster: Arc<Cluster>, notice: Notice, position: u64) -> Self {
+        let name = format!("{prefix}{}", partition.topic);
+        Self { partition, name, cluster, notice, position, ahead: None, consumer: None, silence: Silence::default() }
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        if self.consumer.is_some() {
+            return Ok(());
+        }
+        let consumer = kafka::consumer(&*self.cluster).map_err(|cause| Error::Kafka(cause.to_string()))?;
+        let mut assignment = TopicPartitionList::new();
+        let offset = Offset::Offset(self.position.cast_signed());
+        assignment
+            .add_partition_offset(&self.name, self.partition.number.cast_signed(), offset)
+            .and_then(|()| consumer.client().assign(&assignment))
+            .map_err(|cause| self.broken(&cause.to_string()))?;
+        self.consumer = Some(consumer);
+        Ok(())
+    }
+
+    /// Takes one record, if there is one; the bytes of it.
+    fn step(&mut self, batch: &mut Batch, before: u64, wait: Duration) -> Result<Option<usize>, Error> {
+        let Some(consumer) = &self.consumer else { return Ok(None) };
+        match consumer.client().poll(wait) {
+            Some(Ok(record)) => {
+                self.silence.broken();
+                let offset = record.offset().cast_unsigned();
+                let value = record.payload().unwrap_or(&[]);
+                if offset < self.position {
+                    return Ok(Some(0));
+                }
+                if offset >= before {
+                    self.ahead = Some((offset, value.to_vec()));
+                    self.position = before;
+                    return Ok(Some(0));
+                }
+                self.position = offset + 1;
+                Ok(Some(give(batch, offset, value)))
+            }
+            Some(Err(error)) => {
+                self.judge(&error)?;
+                self.position = self.position.max(passed(consumer).min(before));
+                Ok(None)
+            }
+            None => {
+                self.position = self.position.max(passed(consumer).min(before));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends with an error where trying again cannot help.
+    fn judge(&self, error: &KafkaError) -> Result<(), Error> {
+        if let KafkaError::MessageConsumptionFatal(_) = error {
+            return Err(self.broken(&format!("offset {}: {error}", self.position)));
+        }
+        match error.rdkafka_error_code() {
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(self.out_of_range()),
+            Some(code) if is_final(code) => Err(self.broken(&format!("offset {}: {error}", self.position))),
+            _ => Ok(()),
+        }
+    }
+
+    fn out_of_range(&self) -> Error {
+        let timeout = Duration::from_secs(ANSWER_SECONDS);
+        let number = self.partition.number.cast_signed();
+        let asked = self.consumer.as_ref().map(|consumer| consumer.client().fetch_watermarks(&self.name, number, timeout));
+        let now = match asked {
+            Some(Ok((low, high))) => format!("its offsets now begin at {low} and end at {high}"),
+            _ => "its offsets now are not known".to_owned(),
+        };
+        self.broken(&format!(
+            "offset {} is not there; {now}. The topic's retention has deleted records that were not read yet, or the topic was \
+             deleted and made anew. Nothing is skipped: restore the topic, or start a new job (another [job] name) on what is there",
+            self.position
+        ))
+    }
+
+    fn broken(&self, what: &str) -> Error {
+        Error::Kafka(format!("topic {}, partition {} at {}: {what}", self.name, self.partition.number, self.cluster.brokers))
+    }
+
+    /// Says that nothing comes, where it is time to say so.
+    fn tell(&mut self) {
+        let Some(seconds) = self.silence.lasts() else { return };
+        let why = self.consumer.as_ref().and_then(|consumer| consumer.client().context().last_error());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        (self.notice)(&format!(
+            "waiting for Kafka at {} since {seconds} s (topic {}, partition {}, offset {}){why}",
+            self.cluster.brokers, self.name, self.partition.number, self.position
+        ));
+    }
+}
+
+impl Source for FollowSource {
+    fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    fn seek(&mut self, position: Position) -> Result<(), Error> {
+        if position.offset != self.position {
+            self.consumer = None;
+            self.ahead = None;
+            self.position = position.offset;
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> Position {
+        Position { offset: self.position, byte: 0 }
+    }
+
+    fn high_watermark(&self) -> Option<u64> {
+        None
+    }
+
+    /// With `before`, records up to there are known to be there and are waited for a moment. Without, what is
+    /// there is taken. Says whether more may be there at once.
+    fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
+        self.start()?;
+        let limit = before.unwrap_or(u64::MAX);
+        let wait = if before.is_some() { LOOK } else { Duration::ZERO };
+        let mut taken = 0;
+        if let Some((offset, value)) = self.ahead.take_if(|(offset, _)| *offset < limit) {
+            self.position = offset + 1;
+            taken += give(batch, offset, &value);
+        }
+        let mut since = None;
+        while self.position < limit && taken < bytes.max(1) {
+            if self.ahead.is_some() {
+                self.position = limit;
+                break;
+            }
+            match self.step(batch, limit, wait)? {
+                Some(more) => {
+                    taken += more;
+                    since = None;
+                }
+                None if before.is_none() || taken > 0 => break,
+                None if since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE => {
+                    self.tell();
+                    break;
+                }
+                None => {}
+            }
+        }
+        Ok(taken >= bytes.max(1))
+    }
+}

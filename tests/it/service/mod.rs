@@ -1,0 +1,6 @@
+//! The service on a real Apache Kafka: whatever dies, every fact is there, once.
+
+mod faults;
+mod killed;
+mod rig;
+mod whole;

@@ -1,0 +1,241 @@
+//! A job of a test's own: its topics, its configuration, and an independent reader of what it published.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::producer::BaseRecord;
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use serde_json::Value;
+use tidemark::kafka;
+use tidemark::sources::casino::Casino;
+
+use crate::broker::unique;
+use crate::results::{Written, default_programme, finish, numbers_have_no_gaps, wait};
+
+/// The topics of facts.
+const OUTPUTS: [&str; 7] = [
+    "loyalty.tier-changes.v1",
+    "loyalty.points-ledger.v1",
+    "promo.grants.v1",
+    "crm.triggers.v1",
+    "crm.player-profile.v1",
+    "audit.events.v1",
+    "pipeline.dlq.v1",
+];
+
+/// See the module's words.
+pub(super) struct Rig {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) brokers: String,
+    pub(super) prefix: String,
+    topics: Vec<String>,
+}
+
+/// A folder in memory, where there is one: a kill does not ask for a disk.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// A realistic casino of so many events.
+pub(super) fn casino(events: u64, seed: u64) -> Casino {
+    Casino { players: 400, events, seed, days: 75, partitions: 3, ..Casino::default() }
+}
+
+impl Rig {
+    /// A job that reads the records of a casino, each where its file would have it.
+    pub(super) fn new(brokers: &str, name: &str, casino: &Casino, settings: &str) -> Self {
+        let rig = Self {
+            folder: folder(),
+            brokers: brokers.to_owned(),
+            prefix: format!("{}-", unique(name)),
+            topics: topics(casino).into_keys().collect(),
+        };
+        rig.configure(settings);
+        let inputs: Vec<(String, u32)> =
+            topics(casino).into_iter().map(|(topic, partitions)| (format!("{}{topic}", rig.prefix), partitions)).collect();
+        let inputs: Vec<(&str, u32)> = inputs.iter().map(|(name, partitions)| (name.as_str(), *partitions)).collect();
+        kafka::create_topics(brokers, &inputs).unwrap();
+        rig.command(&["topics", "create"]);
+        rig
+    }
+
+    /// Writes the configuration; `settings` are sections beside the usual ones.
+    pub(super) fn configure(&self, settings: &str) {
+        let topics: Vec<String> = self.topics.iter().map(|topic| format!("\"{topic}\"")).collect();
+        let text = format!(
+            "[job]\nname = \"test\"\nworkers = 2\n[store]\nurl = \"{}\"\n[[source]]\nbrokers = \"{brokers}\"\ntopics = [{}]\n\
+             topic_prefix = \"{prefix}\"\n[sink.kafka]\nbrokers = \"{brokers}\"\ntopic_prefix = \"{prefix}\"\n\
+             transaction_timeout = \"10s\"\n[programme]\npath = \"{}\"\n{settings}\n",
+            self.folder.path().join("store").display(),
+            topics.join(", "),
+            default_programme().display(),
+            brokers = self.brokers,
+            prefix = self.prefix,
+        );
+        fs::write(self.config(), text).unwrap();
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.path().join("tidemark.toml")
+    }
+
+    /// The job's folder in the store.
+    pub(super) fn store(&self) -> PathBuf {
+        self.folder.path().join("store/test")
+    }
+
+    fn binary(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidemark"));
+        command.args(words).arg("--config").arg(self.config());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command on the job that must succeed.
+    pub(super) fn command(&self, words: &[&str]) {
+        let (code, said) = finish(&mut self.binary(words));
+        assert_eq!(code, 0, "{words:?} said: {said}");
+    }
+
+    /// Starts the service; what it says goes to a file.
+    pub(super) fn start(&self, workers: u32, more: &[&str]) -> Child {
+        let said = fs::File::options().create(true).append(true).open(self.folder.path().join("said")).unwrap();
+        let mut command = self.binary(&["run"]);
+        command.args(["--workers", &workers.to_string()]).args(more).stderr(said).stdout(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// What the service has said so far.
+    pub(super) fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
+    }
+
+    /// Drains the job; gives its summary.
+    pub(super) fn drain(&self, workers: u32) -> Value {
+        let output = wait(self.start(workers, &["--drain", "--json"]));
+        assert_eq!(output.status.code(), Some(0), "the drain said: {}", self.said());
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What `verify` finds; its exit code.
+    pub(super) fn verify(&self) -> (i32, Value) {
+        let output = wait(self.binary(&["verify", "--json"]).spawn().unwrap());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let found = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("verify said: {said}"));
+        (output.status.code().unwrap_or(-1), found)
+    }
+
+    /// `verify` must find every fact once.
+    pub(super) fn verified(&self) -> Value {
+        let (code, found) = self.verify();
+        assert_eq!((code, &found["wrong"]), (0, &Value::Array(Vec::new())), "{found}");
+        found
+    }
+
+    /// Puts a casino's records into the job's topics.
+    pub(super) fn produce(&self, casino: &Casino, slowly: Option<Duration>) {
+        let partitions = casino.partitions();
+        let producer = kafka::producer(self.brokers.as_str()).unwrap();
+        let (mut records, mut line, mut key) = (casino.records(), Vec::new(), Vec::new());
+        let mut count = 0_u64;
+        while let Some(at) = records.next(&mut line) {
+            records.key(&mut key);
+            let (topic, partition) = &partitions[at];
+            let topic = format!("{}{topic}", self.prefix);
+            let record = BaseRecord::to(&topic).partition(partition.cast_signed()).key(&key[..]).payload(&line[..]);
+            kafka::send(&producer, record).unwrap();
+            count += 1;
+            if let Some(pause) = slowly.filter(|_| count.is_multiple_of(2_000)) {
+                std::thread::sleep(pause);
+            }
+        }
+        kafka::finish(&producer).unwrap();
+    }
+
+    /// Reads everything that is committed in the topics of facts into files, as a replay writes them: an
+    /// independent reader, which knows nothing of epochs and progress. The facts of each player must be numbered
+    /// without a gap and stand in order.
+    pub(super) fn published(&self) -> BTreeMap<String, (u64, u128)> {
+        let out = self.folder.path().join("published");
+        let _before = fs::remove_dir_all(&out);
+        fs::create_dir_all(&out).unwrap();
+        let inspector = kafka::inspector(self.brokers.as_str()).unwrap();
+        for topic in OUTPUTS {
+            let name = format!("{}{topic}", self.prefix);
+            let known = inspector.client().fetch_metadata(Some(&name), Duration::from_secs(10)).unwrap();
+            let mut text = Vec::new();
+            for partition in known.topics()[0].partitions() {
+                self.read(&name, partition.id(), &mut text);
+            }
+            fs::write(out.join(format!("{topic}.jsonl")), text).unwrap();
+        }
+        numbers_have_no_gaps(&out);
+        sums(&out)
+    }
+
+    fn read(&self, topic: &str, partition: i32, text: &mut Vec<u8>) {
+        let consumer = kafka::consumer(self.brokers.as_str()).unwrap();
+        let (low, high) = consumer.client().fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap();
+        if low == high {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(low)).unwrap();
+        consumer.client().assign(&list).unwrap();
+        loop {
+            match consumer.client().poll(Duration::from_millis(20)) {
+                Some(Ok(record)) => {
+                    text.extend_from_slice(record.payload().unwrap());
+                    text.push(b'\n');
+                }
+                Some(Err(_)) | None => {
+                    let at = consumer.client().position().unwrap();
+                    if at.elements().first().is_some_and(|each| matches!(each.offset(), Offset::Offset(at) if at >= high)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The lines of each topic of facts in a folder: how many, and the sum of their hashes.
+pub(super) fn sums(out: &Path) -> BTreeMap<String, (u64, u128)> {
+    let of = |path: &PathBuf| {
+        let mut sum = (0_u64, 0_u128);
+        crate::results::each_line(path, |line| {
+            sum.0 += 1;
+            sum.1 = sum.1.wrapping_add(xxhash_rust::xxh3::xxh3_128(line.as_bytes()));
+        });
+        sum
+    };
+    crate::results::topics(out).iter().map(|(topic, path)| (topic.clone(), of(path))).collect()
+}
+
+fn topics(casino: &Casino) -> BTreeMap<String, u32> {
+    let mut topics = BTreeMap::new();
+    for (topic, number) in casino.partitions() {
+        let count = topics.entry(topic).or_insert(0_u32);
+        *count = (*count).max(number + 1);
+    }
+    topics
+}
+
+/// What `replay` makes of the same records in files.
+pub(super) fn replayed(casino: &Casino) -> Written {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, out) = (folder.path().join("files"), folder.path().join("out"));
+    casino.write(&files).unwrap();
+    crate::results::succeed(crate::results::tidemark(&default_programme(), &files, &out).args(["--workers", "2"]));
+    crate::results::written(&out)
+}
+
+/// The digest of all facts in a summary.
+pub(super) fn digest(summary: &str) -> Value {
+    serde_json::from_str::<Value>(summary).unwrap()["facts_digest"].clone()
+}

@@ -1,0 +1,69 @@
+//! Runs in which nothing dies: the facts are those of a replay, in both clock modes.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::rig::{Rig, casino, digest, replayed, sums};
+use crate::broker::shared;
+use crate::results::{default_programme, succeed, wait};
+
+const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"";
+
+#[test]
+fn a_drain_in_mode_events_gives_the_facts_of_a_replay() {
+    let casino = casino(40_000, 61);
+    let wanted = replayed(&casino);
+    let rig = Rig::new(shared(), "drain", &casino, EVENTS);
+    rig.produce(&casino, None);
+    let summary = rig.drain(3);
+    assert_eq!(summary["facts_digest"], digest(&wanted.summary));
+    assert_eq!(rig.published(), wanted.lines);
+    assert_eq!(rig.verified()["facts_digest"], digest(&wanted.summary));
+    // Nothing is left: nothing is bound, nothing published.
+    assert_eq!(rig.drain(1), summary);
+    assert!(rig.said().contains("nothing was bound or published"), "{}", rig.said());
+    assert_eq!(rig.published(), wanted.lines);
+}
+
+#[test]
+fn a_service_on_the_wall_clock_gives_the_facts_of_a_replay_of_its_bindings() {
+    let casino = casino(30_000, 62);
+    // Days in seconds, from where the casino begins: its timers fire while it runs.
+    let wall = "[clock]\nmode = \"wall\"\nspeed = 100000\nstart = \"2026-01-01T00:00:00Z\"\n[http]\nlisten = \"\"\n\
+                [epoch]\nsnapshot_interval = \"1s\"\nprofile_interval = \"1s\"";
+    let rig = Rig::new(shared(), "wall", &casino, wall);
+    let service = rig.start(2, &[]);
+    rig.produce(&casino, Some(Duration::from_millis(300)));
+    std::thread::sleep(Duration::from_secs(2));
+    terminate(service, &rig);
+    // Once more, with another number of workers, and then to the end.
+    let service = rig.start(1, &[]);
+    std::thread::sleep(Duration::from_secs(2));
+    terminate(service, &rig);
+    let summary = rig.drain(3);
+    assert_eq!(summary["events_in"], 30_000);
+    let out = rig.folder.path().join("again");
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_tidemark"));
+    let topics: Vec<String> = ["bets.v1", "fx.v1", "loyalty.commands.v1", "payments.v1", "players.v1", "sessions.v1"]
+        .iter()
+        .map(|topic| format!("{}{topic}", rig.prefix))
+        .collect();
+    let events = format!("kafka://{}/{}", rig.brokers, topics.join(","));
+    replay.args(["replay", "--workers", "2", "--events", &events, "--bindings"]).arg(rig.store());
+    succeed(replay.arg("--programme").arg(default_programme()).arg("--out").arg(&out));
+    let again: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(again["facts_digest"], summary["facts_digest"]);
+    let (mut published, mut wanted) = (rig.published(), sums(&out));
+    // Profiles leave by and by in the service.
+    published.remove("crm.player-profile.v1");
+    wanted.remove("crm.player-profile.v1");
+    assert_eq!(published, wanted);
+    assert_eq!(rig.verified()["facts_digest"], summary["facts_digest"]);
+}
+
+fn terminate(service: std::process::Child, rig: &Rig) {
+    Command::new("kill").arg(service.id().to_string()).status().unwrap();
+    let output = wait(service);
+    assert_eq!(output.status.code(), Some(0), "{}", rig.said());
+    assert!(rig.said().contains("a snapshot at the last commit is written"), "{}", rig.said());
+}
