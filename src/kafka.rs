@@ -266,8 +266,8 @@ pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration) -> Result<
     config
         .set("transactional.id", id)
         .set("transaction.timeout.ms", timeout.as_millis().to_string())
-        .set("linger.ms", "5")
-        .set("queue.buffering.max.kbytes", "65536");
+        .set("linger.ms", "200")
+        .set("queue.buffering.max.kbytes", "16384");
     let client = config.create_with_context(Context::default());
     client.map_err(|cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
 }

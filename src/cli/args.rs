@@ -58,6 +58,9 @@ pub enum Command {
     /// Say which topics a job needs, check them, or make those that are missing
     #[command(subcommand, after_help = "Example:\n  tidemark topics create --config tidemark.toml")]
     Topics(Topics),
+    /// Look at the records that a job has set aside, and send them once more
+    #[command(subcommand, after_help = "Example:\n  tidemark dlq list --config tidemark.toml")]
+    Dlq(Dlq),
     /// Run a synthetic casino through everything and show what came of it; needs nothing else
     ///
     /// Writes a casino's events, replays them under the default programme, prints a report and leaves the
@@ -323,9 +326,104 @@ pub enum Programme {
         #[arg(long)]
         json: bool,
     },
+    /// Publish a programme as a new revision, for a service that runs
+    ///
+    /// Writes one record to the topic config.v1 of the job. What the service would refuse is refused here, with the
+    /// reason. The same revision again changes nothing. Exit code 0, or 2 when it is not sound or would be refused.
+    #[command(
+        after_help = "Example:\n  tidemark programme publish --config tidemark.toml programme-2 --author ann --role loyalty_admin"
+    )]
+    Publish(Publish),
     /// Print the JSON Schema of a programme; with it an editor completes keys and marks mistakes
     #[command(after_help = "Example:\n  tidemark programme schema > programme/programme.schema.json")]
     Schema,
+}
+
+/// The kinds of dead letters.
+const KINDS: [&str; 7] = ["schema_violation", "size", "missing_fx", "too_late", "conflict", "overflow", "poison"];
+
+/// `programme publish`
+#[derive(Debug, clap::Args)]
+pub struct Publish {
+    /// The configuration of the service
+    #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// A YAML file or a folder of them
+    pub path: PathBuf,
+    /// Who publishes; it stands in the audit
+    #[arg(long, value_name = "A")]
+    pub author: Option<String>,
+    /// In which role; it stands in the audit
+    #[arg(long, value_name = "R")]
+    pub role: Option<String>,
+}
+
+/// `dlq …`
+#[derive(Debug, Subcommand)]
+pub enum Dlq {
+    /// Say which records were set aside, why, and where they came from
+    ///
+    /// Reads what is committed, beside a running job too, and sums it up by topic and kind.
+    #[command(after_help = "Examples:\n  \
+        tidemark dlq list --config tidemark.toml --kind missing_fx\n  \
+        tidemark dlq list --since 0@120,1@7 --json > letters.jsonl")]
+    List(DlqList),
+    /// Send dead letters back through the topics they came from, each once
+    ///
+    /// Without --yes it only says what would be sent. What was sent is kept in the topic
+    /// tidemark.JOB.dlq-replayed.v1: the same payload of a letter is never sent twice, a corrected one is. Letters of
+    /// which only the first part was kept cannot be sent. Exit code 0, or 1 when with --yes a letter could not be sent.
+    #[command(after_help = "Examples:\n  \
+        tidemark dlq replay --config tidemark.toml --kind missing_fx\n  \
+        tidemark dlq replay --config tidemark.toml --kind missing_fx --yes\n  \
+        tidemark dlq replay --from corrected.jsonl --yes")]
+    Replay(DlqReplay),
+}
+
+/// `dlq list`
+#[derive(Debug, clap::Args)]
+pub struct DlqList {
+    /// The configuration of the service
+    #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only what came from this topic, without its prefix
+    #[arg(long, value_name = "T")]
+    pub topic: Option<String>,
+    /// Only this kind
+    #[arg(long, value_name = "K", value_parser = KINDS)]
+    pub kind: Option<String>,
+    /// Begin at these offsets of the dead-letter topic, as PARTITION@OFFSET; other partitions from their start
+    #[arg(long, value_name = "P@O", value_delimiter = ',')]
+    pub since: Vec<String>,
+    /// Show so many at most; all are counted
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Print whole letters, one JSON object a line, without the sums
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `dlq replay`
+#[derive(Debug, clap::Args)]
+pub struct DlqReplay {
+    /// The configuration of the service
+    #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only what came from this topic, without its prefix
+    #[arg(long, value_name = "T")]
+    pub topic: Option<String>,
+    /// Only this kind
+    #[arg(long, value_name = "K", value_parser = KINDS)]
+    pub kind: Option<String>,
+    /// Only letters with these ids: their own, or those of the original events
+    #[arg(long, num_args = 1.., value_name = "EVENT_ID")]
+    pub id: Vec<String>,
+    /// Corrected letters, one a line as `dlq list --json` prints them, instead of the dead-letter topic
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub from: Option<PathBuf>,
+    /// Send them
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `snapshot …`

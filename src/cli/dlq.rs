@@ -98,7 +98,7 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
 
 /// Reads `PARTITION@OFFSET` pairs.
 fn since(given: &[String]) -> Result<BTreeMap<u32, u64>, Failure> {
-    let pair = |text: &str| {
+    let pair = |text: &str| -> Option<(u32, u64)> {
         let (partition, offset) = text.split_once('@')?;
         Some((partition.parse().ok()?, offset.parse().ok()?))
     };
@@ -106,7 +106,9 @@ fn since(given: &[String]) -> Result<BTreeMap<u32, u64>, Failure> {
         .iter()
         .map(|text| {
             pair(text).ok_or_else(|| {
-                Failure::Usage(format!("--since {text} is not PARTITION@OFFSET of the dead-letter topic, such as 0@120 or 0@120,1@7"))
+                Failure::Usage(format!(
+                    "--since {text} is not PARTITION@OFFSET in the dead-letter topic, such as 0@120 or 0@120,1@7"
+                ))
             })
         })
         .collect()
@@ -147,10 +149,8 @@ fn replay(arguments: &DlqReplay) -> Result<u8, Failure> {
     };
     let mut printer = Printer::default();
     let report = dlq::replay(&config::load(&arguments.config)?, &order, &notice(), &mut |letter, judged| {
-        match told(letter, judged, arguments.yes) {
-            Some(text) => Ok(printer.push(&text)?),
-            None => Ok(()),
-        }
+        let text = told(letter, judged, arguments.yes);
+        Ok(printer.push(&text)?)
     })?;
     printer.push(&summary(&report, arguments.yes))?;
     printer.flush()?;
@@ -159,16 +159,16 @@ fn replay(arguments: &DlqReplay) -> Result<u8, Failure> {
 }
 
 /// What a person reads about one letter: what would be sent where nothing is, and always what cannot be.
-fn told(letter: &DeadLetter, judged: &Judged, send: bool) -> Option<String> {
+fn told(letter: &DeadLetter, judged: &Judged, send: bool) -> String {
     let name = format!("{}  {}  {} {}@{}", letter.event_id, letter.kind, letter.topic, letter.partition, letter.offset);
     match judged {
-        Judged::Refused(why) => Some(format!("cannot be sent  {name}\n    {why}\n")),
-        _ if send => None,
-        Judged::Before => Some(format!("was sent before {name}\n")),
+        Judged::Refused(why) => format!("cannot be sent   {name}\n    {why}\n"),
+        Judged::Before | Judged::Ready { .. } if send => String::new(),
+        Judged::Before => format!("was sent before  {name}\n"),
         Judged::Ready { topic, key, bytes, again } => {
-            let under = key.as_ref().map_or_else(|| "without a key".to_owned(), |key| format!("key {key}"));
+            let under = key.as_ref().map_or_else(|| "without a key".to_owned(), |known| format!("key {known}"));
             let note = again.as_ref().map(|why| format!("    it would be a dead letter again: {why}\n")).unwrap_or_default();
-            Some(format!("would be sent   {name}  to {topic}, {under}, {}\n{note}", print::size(*bytes as u64)))
+            format!("would be sent    {name}  to {topic}, {under}, {}\n{note}", print::size(*bytes as u64))
         }
     }
 }

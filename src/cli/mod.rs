@@ -10,11 +10,13 @@
 mod args;
 mod config;
 mod demo;
+mod dlq;
 mod examples;
 mod generate;
 mod print;
 mod programme;
 mod progress;
+mod publish;
 mod replay;
 mod run;
 mod screen;
@@ -56,6 +58,7 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         Command::Topics(args::Topics::Print { config, partitions, json }) => topics::show(&config, partitions, json),
         Command::Topics(args::Topics::Check { config, json }) => topics::check(&config, json),
         Command::Topics(args::Topics::Create { config, partitions }) => topics::create(&config, partitions),
+        Command::Dlq(command) => dlq::run(&command),
         Command::Config(args::Config::Check { path, json }) => config::check(&path, json),
         Command::Config(args::Config::Print { path }) => config::print(&path),
         Command::Replay(arguments) => replay::run(&arguments),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tidemark_domain::programme::{Problem, Programme, resolve, schema};
 
 use super::args;
-use super::{examples, print};
+use super::{examples, print, publish};
 use crate::runtime::Failure;
 use crate::runtime::programme::programme_files;
 
@@ -18,6 +18,7 @@ pub(super) fn run(command: &args::Programme) -> Result<u8, Failure> {
     match command {
         args::Programme::Check { path, json } => check(path, *json),
         args::Programme::Test { path, json } => examples::run(path, *json),
+        args::Programme::Publish(arguments) => publish::run(arguments),
         args::Programme::Schema => print::text(&schema::json_schema()).map(|()| 0),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Publish) -> Result<u8, Failure> {
 fn in_words(published: &Published) -> String {
     let Published { topic, brokers, id, revision, effective_from, sha256, bytes, is_new } = published;
     if !is_new {
-        return format!("revision {revision} of the programme \"{id}\" is known to the job already, the same; nothing was sent\n");
+        return format!("revision {revision} of the programme \"{id}\" is published already, the same; nothing was sent\n");
     }
     format!(
         "published revision {revision} of the programme \"{id}\" to {topic} at {brokers}\n  \

@@ -65,8 +65,9 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
             eprintln!("tidemark: ended as asked; {how}");
             Ok(0)
         }
-        Outcome::CutShort => {
-            eprintln!("tidemark: the drain was cut short as asked; a snapshot at the last commit is written");
+        Outcome::CutShort { snapshot } => {
+            let how = if snapshot { "a snapshot at the last commit is written" } else { "the snapshot before it stands" };
+            eprintln!("tidemark: the drain was cut short as asked; {how}");
             Ok(1)
         }
     }

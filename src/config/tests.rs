@@ -416,10 +416,12 @@ fn brokers_stores_and_names_are_judged() {
     for wrong in ["", "k", "k:", ":9092", "k:0", "k:99999", "k:9092,", "kafka://k:9092", "k 1:9092"] {
         assert!(values::brokers(wrong).is_err(), "{wrong}");
     }
-    for sound in ["state", "/var/lib/tidemark", "file:///var/lib/tidemark", "s3://bucket/path@1", "gs://b", "az://container/x"] {
+    for sound in ["state", "/var/lib/tidemark", "file:///var/lib/tidemark"] {
         assert!(values::url(sound).is_ok(), "{sound}");
     }
-    for wrong in ["", "s3://", "http://host/", "file:state", "s3://key:secret@bucket"] {
+    for wrong in
+        ["", "s3://", "http://host/", "file:state", "s3://key:secret@bucket", "s3://bucket/path", "gs://b", "az://container/x"]
+    {
         assert!(values::url(wrong).is_err(), "{wrong}");
     }
     assert!(values::name("Loyalty_eu-1.b").is_ok() && values::name(&"x".repeat(100)).is_ok());

@@ -37,6 +37,9 @@ pub enum Refused {
     /// A newer start owns the job: exit code 75.
     #[error("a newer start of this job took over ({0}); this process stops and publishes nothing more")]
     Superseded(String),
+    /// Somebody else made the record that was to be made.
+    #[error("{0}")]
+    Conflict(String),
     /// What is asked for does not go with what the journal says: exit code 78.
     #[error("{0}")]
     Mismatch(String),
@@ -69,6 +72,10 @@ fn record_name(number: u64) -> String {
     format!("{RECORDS}/{number:020}")
 }
 
+fn segment_name(first: u64, last: u64) -> String {
+    format!("{SEGMENTS}/{first:020}-{last:020}.zst")
+}
+
 /// The numbers of a segment, from its name.
 fn span(name: &str) -> Option<(u64, u64)> {
     let (first, last) = name.rsplit('/').next()?.strip_suffix(".zst")?.split_once('-')?;
@@ -92,7 +99,8 @@ impl Listing {
         // Records first: one that is merged in between is then in the segment that is listed after it.
         let names = store.list(RECORDS)?;
         listing.segments = store.list(SEGMENTS)?.iter().filter_map(|name| span(name)).collect();
-        listing.segments.sort_unstable();
+        // Of two that begin alike the longer one first: it holds the other.
+        listing.segments.sort_unstable_by_key(|(first, last)| (*first, std::cmp::Reverse(*last)));
         let end = listing.end();
         for number in names.iter().filter_map(|name| name.rsplit('/').next()?.parse::<u64>().ok()) {
             if number > end { listing.records.push(number) } else { listing.stray.push(number) }
@@ -103,6 +111,11 @@ impl Listing {
 
     fn end(&self) -> u64 {
         self.segments.iter().map(|(_, last)| *last).max().unwrap_or(0)
+    }
+
+    /// Whether another segment holds all that this one does.
+    fn is_covered(&self, (first, last): (u64, u64)) -> bool {
+        self.segments.iter().any(|(from, to)| *from <= first && last <= *to && (*from, *to) != (first, last))
     }
 
     fn highest(&self) -> u64 {
@@ -125,7 +138,8 @@ pub fn read_all(store: &Store) -> Result<Vec<Record>> {
 pub fn owner(store: &Store) -> Result<Option<String>> {
     for _ in 0..3 {
         let listing = Listing::of(store)?;
-        let newest = Listing { segments: listing.segments.last().copied().into_iter().collect(), ..listing };
+        let newest =
+            Listing { segments: listing.segments.iter().copied().max_by_key(|(_, last)| *last).into_iter().collect(), ..listing };
         if let Some(lines) = read_listed(store, &newest)? {
             return Ok(lines.last().map(|(record, _)| record.process.clone()));
         }
@@ -153,14 +167,18 @@ fn read_listed(store: &Store, listing: &Listing) -> Result<Option<Vec<Line>>> {
     let mut next = listing.segments.first().map_or(1, |(first, _)| *first);
     let (mut hash, whole) = (String::new(), next == 1);
     for (first, last) in &listing.segments {
-        let name = format!("{SEGMENTS}/{first:020}-{last:020}.zst");
-        if *first != next {
+        let name = segment_name(*first, *last);
+        if *last < next {
+            // Somebody who was superseded merged what a newer segment holds as well.
+            continue;
+        }
+        if *first > next {
             bail!("{name}: record {next} is missing before it");
         }
         let Some(packed) = store.get(&name)? else { return Ok(None) };
         let text = zstd::decode_all(packed.as_slice()).with_context(|| format!("{name} is damaged"))?;
         let text = String::from_utf8(text).with_context(|| format!("{name} is damaged"))?;
-        for line in text.lines() {
+        for line in text.lines().skip(usize::try_from(next - first)?) {
             let known = (!lines.is_empty() || whole).then_some(hash.as_str());
             let record = Record::parse(line, next, known).with_context(|| name.clone())?;
             hash.clone_from(&record.hash);
@@ -227,7 +245,7 @@ impl Journal {
                     return Ok((journal, records));
                 }
                 // Somebody else was faster: read on, and try the next number.
-                Err(Refused::Superseded(_)) => {}
+                Err(Refused::Conflict(_)) => {}
                 Err(failed) => return Err(failed),
             }
         }
@@ -270,7 +288,10 @@ impl Journal {
         self.last_hash.clone_from(&record.hash);
         self.tail.push((record.number, line));
         if self.tail.len() >= SEGMENT_RECORDS {
-            self.merge(&listing).map_err(Refused::Failed)?;
+            // The record counts, merged or not: what could not be merged is merged with a later one.
+            if let Err(error) = self.merge(&listing) {
+                (self.notice)(&format!("journal records could not be merged, which is tried again: {error:#}"));
+            }
         }
         Ok(record)
     }
@@ -286,7 +307,7 @@ impl Journal {
             let found = self.asked(name, || self.store.get(name));
             match found {
                 Some(bytes) if bytes == line.as_bytes() => return Ok(()),
-                Some(_) => return Err(Refused::Superseded(format!("{name} is of another process"))),
+                Some(_) => return Err(Refused::Conflict(format!("{name} is of another process"))),
                 // It may have been merged and removed by a newer start: the listing after it says so.
                 None if matches!(answer, Ok(Created::Before)) => return Ok(()),
                 None => {}
@@ -331,7 +352,15 @@ impl Journal {
             text.push('\n');
         }
         let packed = zstd::encode_all(text.as_bytes(), 3).context("cannot pack a segment")?;
-        self.store.create(&format!("{SEGMENTS}/{first:020}-{last:020}.zst"), packed)?;
+        let name = segment_name(first, last);
+        if self.store.create(&name, packed.clone())? == Created::Before
+            && self.store.get(&name)?.is_none_or(|found| found != packed)
+        {
+            bail!("{name} is there with another content");
+        }
+        for (from, to) in listing.segments.iter().filter(|segment| listing.is_covered(**segment)) {
+            self.store.delete(&segment_name(*from, *to))?;
+        }
         for number in listing.stray.iter().copied().chain(self.tail.drain(..).map(|(number, _)| number)) {
             self.store.delete(&record_name(number))?;
         }

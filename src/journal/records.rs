@@ -101,6 +101,9 @@ pub struct News {
     /// Whether it is in base64.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub base64: bool,
+    /// Of a record that is too long only the first part is kept: how many bytes it had, and their SHA-256 in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<(u64, String)>,
 }
 
 impl News {
@@ -123,7 +126,13 @@ impl News {
             Ok(text) => (text.to_owned(), false),
             Err(_) => (base64::engine::general_purpose::STANDARD.encode(bytes), true),
         };
-        Self { topic: topic.to_owned(), partition, offset, since: None, text, base64 }
+        Self { topic: topic.to_owned(), partition, offset, since: None, text, base64, cut: None }
+    }
+
+    /// Whether it can count as a rate or a publication at all: it is text, and whole.
+    #[must_use]
+    pub const fn is_whole_text(&self) -> bool {
+        !self.base64 && self.cut.is_none()
     }
 }
 

@@ -53,7 +53,7 @@ fn an_older_start_can_bind_nothing_once_a_newer_one_has_begun() {
     older.append(epoch(1)).unwrap();
     let mut newer = begin(&store, "b");
     assert!(older.is_superseded().unwrap());
-    assert!(matches!(older.append(epoch(2)), Err(Refused::Superseded(_))));
+    assert!(matches!(older.append(epoch(2)), Err(Refused::Conflict(_))));
     newer.append(epoch(2)).unwrap();
     assert_eq!(read_all(&store).unwrap().len(), 4);
 }
@@ -93,4 +93,24 @@ fn a_record_that_is_missing_or_changed_is_named() {
     assert!(format!("{:#}", read_all(&store).unwrap_err()).contains("record 3 is missing"));
     store.put(&name, whole).unwrap();
     assert_eq!(read_all(&store).unwrap().len(), 4);
+}
+
+#[test]
+fn a_segment_that_a_zombie_made_of_the_same_records_is_passed_over_and_collected() {
+    let (_folder, store) = store();
+    let mut journal = begin(&store, "a");
+    for number in 1..=255 {
+        journal.append(epoch(number)).unwrap();
+    }
+    assert_eq!(store.list(SEGMENTS).unwrap().len(), 1);
+    let whole = store.get(&segment_name(1, 256)).unwrap().unwrap();
+    let text = String::from_utf8(zstd::decode_all(whole.as_slice()).unwrap()).unwrap();
+    let part: String = text.lines().take(200).map(|line| format!("{line}\n")).collect();
+    store.put(&segment_name(1, 200), zstd::encode_all(part.as_bytes(), 3).unwrap()).unwrap();
+    assert_eq!(read_all(&store).unwrap().len(), 256);
+    for number in 256..=512 {
+        journal.append(epoch(number)).unwrap();
+    }
+    assert!(store.get(&segment_name(1, 200)).unwrap().is_none());
+    assert_eq!(read_all(&store).unwrap().len(), 513);
 }

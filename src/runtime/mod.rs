@@ -2,8 +2,11 @@
 //!
 //! Reading order: this file, `replay`, `worker`, `publisher`, `state`, `store`; `service` for the service.
 
+mod beside;
+pub mod dlq;
 mod input;
 pub mod programme;
+pub mod publish;
 mod publisher;
 pub mod replay;
 pub mod service;
@@ -66,6 +69,7 @@ impl From<crate::journal::Refused> for Failure {
         use crate::journal::Refused;
         match refused {
             Refused::Superseded(_) => Self::Superseded(refused.to_string()),
+            Refused::Conflict(what) => Self::Superseded(Refused::Superseded(what).to_string()),
             Refused::Mismatch(message) => Self::Mismatch(message),
             Refused::Failed(error) => Self::Failed(error),
         }

@@ -95,8 +95,8 @@ pub fn publish(config: &Config, path: &Path, by: By<'_>, notice: &Notice) -> Res
         Failure::Usage(format!("revision {revision} of the programme \"{id}\" ({}) is not published: {why}", path.display()))
     };
     let (first, _) = load_programme(&config.programme.path)?;
-    resolve::check_change(&first, &programme)
-        .map_err(|why| refused(&format!("against the job's first, {}, it {why}", config.programme.path.display())))?;
+    may_follow(&first, &programme)
+        .map_err(|why| refused(&format!("{why} ([programme] path: {})", config.programme.path.display())))?;
     let body = one_body(&programme, &files).map_err(|why| refused(&why))?;
     let sha256 = hex(body.as_bytes());
     let record = record(&programme, &body, &sha256, by).map_err(|why| refused(&why))?;
@@ -126,6 +126,18 @@ pub fn publish(config: &Config, path: &Path, by: By<'_>, notice: &Notice) -> Res
         bytes: record.len(),
         is_new,
     })
+}
+
+/// Whether the job that began with one programme can take another as a later revision.
+///
+/// # Errors
+/// Why not, in words.
+fn may_follow(first: &Programme, programme: &Programme) -> Result<(), String> {
+    if first.id == programme.id && first.revision == programme.revision {
+        return Err("the job began with this revision. Leave that one where it is, and publish a copy with a higher `revision`"
+            .to_owned());
+    }
+    resolve::check_change(first, programme)
 }
 
 fn send(cluster: &Cluster, topic: &str, key: &str, record: &str) -> Result<(), Failure> {
@@ -180,8 +192,8 @@ fn joined(files: &[SourceFile]) -> Result<String, String> {
     let within: Vec<&str> = files.iter().map(|file| file.name.as_str()).filter(|name| name.starts_with("campaigns/")).collect();
     if !within.is_empty() {
         return Err(format!(
-            "a publication is one text, and {} would have to become part of `campaigns:`. Write the campaigns into one file of the \
-             folder itself",
+            "a publication is one text, and {} would have to become part of `campaigns:`. Write the campaigns into one file \
+             of the folder itself",
             within.join(", ")
         ));
     }
@@ -226,8 +238,8 @@ fn record(programme: &Programme, body: &str, sha256: &str, by: By<'_>) -> Result
     let text = serde_json::to_string(&event).map_err(|cause| cause.to_string())?;
     if text.len() > RECORD_BYTES_MAX {
         return Err(format!(
-            "its text has {} bytes and the record would have {}, more than the {RECORD_BYTES_MAX} that a record may have. Leave out \
-             comments and what has its default value",
+            "its text has {} bytes and the record would have {}, more than the {RECORD_BYTES_MAX} that a record may have. \
+             Leave out comments and what has its default value",
             body.len(),
             text.len()
         ));
@@ -290,7 +302,7 @@ mod tests {
     #[test]
     fn a_single_file_is_its_own_body_to_the_byte() {
         let text = format!("---\n{HEAD}{LADDER}# the end");
-        assert_eq!(joined(&files(&[("programme.yaml", &text)])).unwrap(), text);
+        assert_eq!(joined(&files(&[("programme.yaml", text.as_str())])).unwrap(), text);
     }
 
     #[test]
@@ -301,7 +313,8 @@ mod tests {
 
     #[test]
     fn files_that_do_not_go_together_are_not_published() {
-        let parts = files(&[("a.yaml", HEAD), ("b.yaml", &format!("{{{}}}", "tiers: {levels: [{name: B, entry: 0, maintain: 0}]}"))]);
+        let flow = "{tiers: {levels: [{name: Bronze, entry: \"0\", maintain: \"0\"}]}}\n";
+        let parts = files(&[("a.yaml", HEAD), ("b.yaml", flow)]);
         let programme = resolve::load(&parts).unwrap();
         let why = one_body(&programme, &parts).unwrap_err();
         assert!(why.contains("single file"), "{why}");
@@ -314,10 +327,21 @@ mod tests {
         let text = record(&programme, &body, &sha256, By { author: Some("ann"), role: None }).unwrap();
         assert!(text.contains(&format!("\"event_id\":\"programme:vip:2:{sha256}\"")), "{text}");
         assert!(text.contains("\"author\":\"ann\"") && !text.contains("\"role\""), "{text}");
-        let first = resolve::load(&files(&[("first.yaml", &format!("{}{LADDER}", HEAD.replace("revision: 2", "revision: 1")))]));
-        let mut book = Book::new(&[Arc::new(first.unwrap())]).unwrap();
+        let before = format!("{}{LADDER}", HEAD.replace("revision: 2", "revision: 1"));
+        let first = resolve::load(&files(&[("first.yaml", before.as_str())])).unwrap();
+        let mut book = Book::new(&[Arc::new(first)]).unwrap();
         assert_eq!(book.take(&text, None), Some(Found::Applied));
         assert_eq!(book.take(&text, None), Some(Found::Duplicate));
+    }
+
+    #[test]
+    fn what_the_service_would_refuse_after_the_first_revision_is_refused() {
+        let (programme, _) = vip();
+        assert!(may_follow(&programme, &programme).unwrap_err().contains("higher `revision`"));
+        let moved =
+            format!("{}{LADDER}brands: {{default: {{time_zone: Europe/Malta}}}}\n", HEAD.replace("revision: 2", "revision: 3"));
+        let other = resolve::load(&files(&[("moved.yaml", moved.as_str())])).unwrap();
+        assert!(may_follow(&programme, &other).unwrap_err().contains("time_zone"));
     }
 
     #[test]

@@ -13,8 +13,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,10 @@ use tidemark_domain::player::{Player, RulebookChain};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::LOGIC_VERSION;
+pub use super::beside::{Beside, Known, Written};
 use super::store::Store;
 use crate::dataflows::ledger::{Group, Part, Rest, Restored};
 use crate::epoch::{Epoch, Spread};
-use crate::journal::News;
 use crate::sinks::tally::Progress;
 
 /// How many snapshots that stand alone are kept, with those that follow them.
@@ -120,39 +120,6 @@ pub struct Manifest {
     rest: Vec<Rest>,
 }
 
-/// What is known of rates and rulebooks, as records of topics that are compacted: a service cannot read them again.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Known {
-    /// The first revision: file names and texts.
-    pub programme: Vec<(String, String)>,
-    /// Records, each with the epoch that bound it.
-    pub news: Vec<(Epoch, News)>,
-}
-
-/// What goes into snapshots beside the state itself.
-#[derive(Debug, Default)]
-pub struct Beside {
-    /// See [`Manifest::partitions`].
-    pub partitions: Vec<(String, u32)>,
-    /// See [`Manifest::known`].
-    pub known: Mutex<Known>,
-    /// The last epoch of which a snapshot is written, and what that took.
-    pub written: Mutex<Written>,
-}
-
-/// The newest snapshot that is written.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Written {
-    /// After which epoch it was taken.
-    pub epoch: Epoch,
-    /// Its bytes.
-    pub bytes: u64,
-    /// How long writing it took.
-    pub took: Duration,
-    /// How many have been written.
-    pub count: u64,
-}
-
 /// What the writer of snapshots is told.
 pub(crate) enum Event {
     /// A worker's part.
@@ -166,14 +133,6 @@ pub(crate) enum Event {
 pub struct State {
     store: Arc<Store>,
     job: String,
-}
-
-impl Beside {
-    /// What was known after an epoch.
-    fn known_at(&self, epoch: Epoch) -> Known {
-        let known = self.known.lock().map(|known| known.clone()).unwrap_or_default();
-        Known { news: known.news.into_iter().filter(|(bound, _)| *bound <= epoch).collect(), ..known }
-    }
 }
 
 fn manifest_name(epoch: Epoch) -> String {
@@ -255,7 +214,23 @@ impl State {
     /// Where the folder cannot be read.
     pub fn look(folder: &Path) -> Result<(Self, JobFile)> {
         let store = Store::folder(folder)?;
-        let bytes = store.get(JOB)?.with_context(|| format!("{} is no state folder: it has no {JOB}", folder.display()))?;
+        let Some(bytes) = store.get(JOB)? else {
+            // A service names its state by its job: the folder's own name.
+            let name =
+                folder.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+            let (Some(name), false) = (name, store.list("journal")?.is_empty()) else {
+                bail!("{} is no state folder: it has neither {JOB} nor a journal", folder.display());
+            };
+            let job = JobFile {
+                version: 1,
+                logic_version: LOGIC_VERSION,
+                programme: String::new(),
+                events: format!("service {name}"),
+                until: None,
+                live_profiles: false,
+            };
+            return Ok((Self::of_service(Arc::new(store), &name), job));
+        };
         let job: JobFile = serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
         Ok((Self { store: Arc::new(store), job: job.fingerprint() }, job))
     }
@@ -371,6 +346,7 @@ impl State {
             worker.held = manifest.rest.iter().flat_map(|rest| rest.held.iter().cloned()).collect();
             worker.logical_time = logical_time;
             worker.next_revision = next_revision;
+            worker.profiles_at = manifest.rest.iter().map(|rest| rest.profiles_at).max().unwrap_or(i64::MIN);
             worker.rulebook = RulebookChain { seq: rulebook.0, hash: rulebook.1 };
         }
         Ok(restored)
@@ -403,10 +379,8 @@ impl State {
                 && let Some(parts) = parts.remove(&epoch)
             {
                 let begun = Instant::now();
-                let bytes = self.write(epoch, parts, progress, spread, &mut chain, beside)?;
-                if let Ok(mut written) = beside.written.lock() {
-                    *written = Written { epoch, bytes, took: begun.elapsed(), count: written.count + 1 };
-                }
+                let outcome = self.write(epoch, parts, progress, spread, &mut chain, beside);
+                beside.tell(epoch, outcome, begun.elapsed())?;
             }
         }
         Ok(())

@@ -1,12 +1,15 @@
 //! The object store: the only place that names objects and waits for them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+
+/// See [`Store::mark`].
+const MARK: &str = "tidemark-store";
 
 /// What became of an attempt to create an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +23,8 @@ pub enum Created {
 /// A store of objects; every call waits for its answer.
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
+    /// A file that is there as long as the folder is the one that was opened.
+    mark: PathBuf,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -38,8 +43,13 @@ impl Store {
         std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
         let objects =
             LocalFileSystem::new_with_prefix(path).with_context(|| format!("cannot open {}", path.display()))?.with_fsync(true);
+        let mark = path.join(MARK);
+        if !mark.exists() {
+            std::fs::write(&mark, "The state of a Tidemark job. Nothing is written here once this file is gone.\n")
+                .with_context(|| format!("cannot write {}", mark.display()))?;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot start the store's runtime")?;
-        Ok(Self { objects: Arc::new(objects), runtime })
+        Ok(Self { objects: Arc::new(objects), mark, runtime })
     }
 
     /// The store at a URL, under a folder of its own: a path, or `file://` and a path.
@@ -59,6 +69,7 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.is_there()?;
         let name = Name::from(name);
         let read = async {
             match self.objects.get(&name).await {
@@ -70,11 +81,21 @@ impl Store {
         self.runtime.block_on(read).with_context(|| format!("cannot read {name}"))
     }
 
+    /// The folder must still be the one that was opened: missing folders are made anew without a word, and what was
+    /// written into one that was unmounted or moved away would be lost to everybody else.
+    fn is_there(&self) -> Result<()> {
+        if self.mark.exists() {
+            return Ok(());
+        }
+        bail!("{} is gone: the store's folder was unmounted, moved or emptied. Put it back", self.mark.display())
+    }
+
     /// Writes an object whole, over one of the same name.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        self.is_there()?;
         let name = Name::from(name);
         self.runtime
             .block_on(self.objects.put(&name, PutPayload::from(bytes)))
@@ -87,6 +108,7 @@ impl Store {
     /// # Errors
     /// Where it is not known whether it was written: the answer is to read it.
     pub fn create(&self, name: &str, bytes: Vec<u8>) -> Result<Created> {
+        self.is_there()?;
         let name = Name::from(name);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.runtime.block_on(self.objects.put_opts(&name, PutPayload::from(bytes), options)) {
@@ -101,6 +123,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be listed.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
+        self.is_there()?;
         use futures_util::TryStreamExt as _;
         let prefix = Name::from(folder);
         let found: Vec<_> = self

@@ -150,10 +150,7 @@ pub fn check(config: &Config, notice: &Notice) -> Result<Vec<Finding>, Failure> 
         }
         let kept = of("retention.ms") == "-1";
         if wanted.exact && !kept {
-            found(
-                true,
-                format!("retention.ms is {}, it has to be -1: the service deletes what it no longer needs", of("retention.ms")),
-            );
+            found(true, format!("retention.ms is {}, it has to be -1: a start and `verify` read it back", of("retention.ms")));
         } else if !compacted && !kept && of("message.timestamp.type") != "LogAppendTime" {
             found(
                 true,

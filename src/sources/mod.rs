@@ -109,6 +109,12 @@ impl Batch {
         self.records.push(RawRecord { offset, start, end, oversize });
     }
 
+    /// Appends a record that is too long, by what is kept of it.
+    pub fn push_oversize(&mut self, offset: u64, oversize: Oversize) {
+        let at = self.bytes.len();
+        self.records.push(RawRecord { offset, start: at, end: at, oversize: Some(Box::new(oversize)) });
+    }
+
     /// Appends one record.
     pub fn push(&mut self, offset: u64, record: &[u8]) {
         self.point_at(offset, record, self.bytes.len());

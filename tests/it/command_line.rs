@@ -61,7 +61,7 @@ fn own_programme(folder: &TempDir) {
 #[test]
 fn every_help_says_what_the_command_does_and_gives_an_example() {
     let here = folder();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["replay"],
         &["run"],
@@ -79,6 +79,10 @@ fn every_help_says_what_the_command_does_and_gives_an_example() {
         &["programme", "check"],
         &["programme", "test"],
         &["programme", "schema"],
+        &["programme", "publish"],
+        &["dlq"],
+        &["dlq", "list"],
+        &["dlq", "replay"],
         &["snapshot"],
         &["snapshot", "inspect"],
         &["completions"],

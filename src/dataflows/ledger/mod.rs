@@ -40,7 +40,7 @@ use outbox::Outbox;
 use players::{Players, Slot};
 use wheel::Wheel;
 
-pub(crate) use snapshot::{Group, Part, Rest, Restored, SnapshotPort};
+pub(crate) use snapshot::{FULL_EVERY, Group, Part, Rest, Restored, SnapshotPort};
 
 /// What an epoch amounts to at one worker.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ use crate::sources::decode::{Scratch, Verdict, decode};
 
 /// Snapshots with this number, counted from 1, and every n-th after it hold everything; those between
 /// hold what changed.
-const FULL_EVERY: u64 = 8;
+pub(crate) const FULL_EVERY: u64 = 8;
 
 /// How the ledger is asked for a snapshot, and where its part goes.
 #[derive(Clone, Debug)]
@@ -53,8 +53,15 @@ pub(crate) struct Rest {
     pub(crate) logical_time: i64,
     /// The number of the next revision to be published.
     pub(crate) next_revision: u32,
+    /// The wall clock at which profiles were published last.
+    #[serde(default = "never")]
+    pub(crate) profiles_at: i64,
     /// The number and the hash of the last fact about the rulebook; only its owner's counts.
     pub(crate) rulebook: Option<(u64, Option<[u8; 32]>)>,
+}
+
+const fn never() -> i64 {
+    i64::MIN
 }
 
 /// A record that waits for its time.
@@ -88,6 +95,8 @@ pub(crate) struct Restored {
     pub(crate) logical_time: i64,
     /// The number of the next revision to be published.
     pub(crate) next_revision: u32,
+    /// The wall clock at which profiles were published last.
+    pub(crate) profiles_at: i64,
     /// The chain of facts about the rulebook.
     pub(crate) rulebook: RulebookChain,
 }
@@ -170,6 +179,7 @@ impl Ledger {
             held: self.held(),
             logical_time: self.logical_time,
             next_revision: self.next_revision,
+            profiles_at: self.profiles_at,
             rulebook: self.owns_rulebook.then_some((self.rulebook.seq, self.rulebook.hash)),
         };
         // The receiver is gone only when the run is being ended.
@@ -197,6 +207,7 @@ impl Ledger {
     pub(super) fn restore(&mut self, state: Restored) {
         self.logical_time = state.logical_time;
         self.next_revision = state.next_revision;
+        self.profiles_at = state.profiles_at;
         self.rulebook = state.rulebook;
         for player in state.players {
             let key = player.key().as_bytes();

@@ -53,7 +53,7 @@ impl Again {
         let clock = clock_settings(&rulebook);
         let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
         for (_, news) in &self.known.news {
-            if !news.base64 && reference::belongs(&news.topic, &news.text) {
+            if news.is_whole_text() && reference::belongs(&news.topic, &news.text) {
                 let _known = book.take(&news.text, news.since);
             }
         }
@@ -86,12 +86,13 @@ impl Again {
             target: self.target,
             interval: std::time::Duration::from_millis(500),
             in_flight: self.in_flight,
-            prefixes: Vec::new(),
+            names_at_sink: Vec::new(),
             marks: None,
             journal: None,
             state: None,
             names: Vec::new(),
             known: self.known,
+            notice: None,
         })?;
         let threads = pipeline.threads.take().ok_or_else(|| Failure::Defect("a pipeline without threads".to_owned()))?;
         let names = self.partitions.iter().map(|partition| (partition.topic.clone(), partition.number)).collect();
@@ -108,7 +109,11 @@ impl Again {
         if control.stopped() {
             return Err(control.take_failure().unwrap_or_else(|| Failure::Defect("a replay ended without a reason".to_owned())));
         }
-        threads.join(&control)
+        let (progress, target) = threads.join(&control)?;
+        if self.to_the_end || finished {
+            super::complete(&progress)?;
+        }
+        Ok((progress, target))
     }
 }
 

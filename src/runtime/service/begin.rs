@@ -113,7 +113,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     let clock = clock_settings(&rulebook);
     let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
     for (_, news) in &known.news {
-        if !news.base64 && reference::belongs(&news.topic, &news.text) {
+        if news.is_whole_text() && reference::belongs(&news.topic, &news.text) {
             let _known = book.take(&news.text, news.since);
         }
     }
@@ -184,7 +184,7 @@ fn fence(outputs: &Arc<Outputs>, journal: &Journal, notice: &Notice) -> Result<V
                 let mut silence = Silence::default();
                 silence.lasts();
                 loop {
-                    match shard::new_producer(&outputs, number) {
+                    match shard::new_producer(&outputs, number, &|| false) {
                         Ok(producer) => return producer,
                         Err(error) => {
                             if let Some(seconds) = silence.lasts() {
@@ -229,7 +229,9 @@ impl Chosen<'_> {
         let newest = manifests.last().map_or(0, |manifest| manifest.epoch);
         let mut progress = self.progress(newest)?;
         self.check(&progress, newest)?;
-        tail::check_last(self.outputs, &progress, self.patience()).map_err(Failure::Failed)?;
+        for line in self.patiently(|| tail::check_last(self.outputs, &progress, self.patience()))? {
+            notice(&line);
+        }
         let spread = Spread { shards: config.job.shards, workers: config.job.workers };
         for manifest in manifests.iter().rev() {
             let loaded = self.state.load(manifest, &manifests, spread).map_err(|error| format!("{error:#}"));
@@ -238,7 +240,7 @@ impl Chosen<'_> {
                     if manifest.epoch < newest {
                         progress = self.progress(manifest.epoch)?;
                     }
-                    self.check_logic(manifest, &progress)?;
+                    self.check_logic(manifest.epoch, &progress)?;
                     return Ok((Some(loaded), bare(progress, manifest.epoch)));
                 }
                 Err(why) => notice(&format!("snapshot {} is not usable, trying the one before it: {why}", manifest.epoch)),
@@ -253,7 +255,26 @@ impl Chosen<'_> {
         if newest > 0 {
             progress = self.progress(0)?;
         }
+        self.check_logic(0, &progress)?;
         Ok((None, bare(progress, 0)))
+    }
+
+    /// Reads back until the brokers answer; what they answer is judged elsewhere.
+    fn patiently<T>(&self, read: impl Fn() -> anyhow::Result<T>) -> Result<T, Failure> {
+        let mut silence = Silence::default();
+        silence.lasts();
+        loop {
+            match read() {
+                Err(error) if error.chain().any(|cause| cause.is::<rdkafka::error::KafkaError>()) => {
+                    if let Some(seconds) = silence.lasts() {
+                        let brokers = &self.outputs.cluster.brokers;
+                        (self.options.notice)(&format!("waiting for Kafka at {brokers} since {seconds} s: {error:#}"));
+                    }
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                other => return other.map_err(Failure::Failed),
+            }
+        }
     }
 
     fn patience(&self) -> Duration {
@@ -262,7 +283,7 @@ impl Chosen<'_> {
 
     fn progress(&self, since: u64) -> Result<BTreeMap<u32, Vec<Standing>>, Failure> {
         let shards: Vec<u32> = (0..self.outputs.shards).collect();
-        tail::progress(self.outputs, &shards, since, self.patience()).map_err(Failure::Failed)
+        self.patiently(|| tail::progress(self.outputs, &shards, since, self.patience()))
     }
 
     /// What was published must be bound, and be no older than the newest snapshot.
@@ -287,8 +308,8 @@ impl Chosen<'_> {
     }
 
     /// What was published by another logic version must not have to be computed again.
-    fn check_logic(&self, manifest: &Manifest, progress: &BTreeMap<u32, Vec<Standing>>) -> Result<(), Failure> {
-        let published = progress.values().flatten().filter(|each| each.record.epoch > manifest.epoch);
+    fn check_logic(&self, since: u64, progress: &BTreeMap<u32, Vec<Standing>>) -> Result<(), Failure> {
+        let published = progress.values().flatten().filter(|each| each.record.epoch > since);
         let other = published.map(|each| each.record.logic_version).find(|version| *version != logic_version());
         match other.filter(|_| !self.options.accept_divergence) {
             None => Ok(()),
@@ -370,6 +391,14 @@ impl Begun {
         nothing_new && self.bounds.is_empty() && (self.finished || self.last_bound == 0)
     }
 
+    /// How many records lie between the snapshot and the ends of the partitions.
+    pub(super) fn behind(&self) -> u64 {
+        let known = |number: u32| {
+            self.progress.places.iter().find(|place| place.partition == number).map_or(0, |place| place.position.offset)
+        };
+        (0_u32..).zip(&self.ends).map(|(number, (low, end))| end.saturating_sub(known(number).max(*low))).sum()
+    }
+
     /// Whether a newer start has taken over meanwhile.
     pub(super) fn superseded(&self) -> bool {
         journal::owner(&self.store).is_ok_and(|owner| owner.is_some_and(|owner| owner != self.process))
@@ -379,6 +408,12 @@ impl Begun {
     pub(super) fn superseded_later(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
         let (store, process) = (Arc::clone(&self.store), self.process.clone());
         Arc::new(move || journal::owner(&store).is_ok_and(|owner| owner.is_some_and(|owner| owner != process)))
+    }
+
+    /// The name of a partition's topic, where it is at the brokers that are published to: only there its offset can be
+    /// committed with a transaction.
+    pub(super) fn name_at_sink(&self, input: &Input) -> Option<String> {
+        (input.cluster.brokers == self.outputs.cluster.brokers).then(|| input.name())
     }
 
     /// The names of all partitions.

@@ -43,7 +43,7 @@ pub(super) fn run(mut journal: Journal, messages: &Receiver<Message>, bound: &Ar
         if due && let Some(newest) = cut.back().map(|newest| newest.epoch) {
             match journal.append(Body::Binding(cut.drain(..).collect())) {
                 Ok(_) => bound.store(newest, Ordering::Release),
-                Err(Refused::Superseded(why)) => {
+                Err(Refused::Superseded(why) | Refused::Conflict(why)) => {
                     control.fail(Failure::Superseded(format!(
                         "a newer start of this job took over ({why}); this process stops and publishes nothing more"
                     )));

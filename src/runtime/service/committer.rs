@@ -38,8 +38,19 @@ pub(super) struct Compared {
     /// Its progress records that are still to be met: the epoch, and what it proves.
     pub(super) recorded: VecDeque<(Epoch, Proof)>,
     pub(super) proof: Proof,
+    /// Up to this epoch another logic version published: that is not compared.
+    pub(super) other_logic: Epoch,
     /// What differs: up to which epoch, what was published, what was computed.
     pub(super) different: Vec<(Epoch, Proof, Proof)>,
+}
+
+/// A commit that is not visible yet.
+pub(super) struct Pending {
+    epoch: Epoch,
+    since: Instant,
+    places: Vec<(u32, u64)>,
+    /// What everything amounts to, where a snapshot waits for it.
+    kept: Option<Box<Progress>>,
 }
 
 /// See the module's words.
@@ -49,15 +60,15 @@ pub(super) struct Committer {
     pub(super) workers: usize,
     pub(super) shards: u32,
     pub(super) partitions: Vec<Partition>,
-    /// What stands before the topics' names at the brokers, by partition.
-    pub(super) prefixes: Vec<String>,
+    /// The names of topics whose offsets are committed for tools that show lag, by partition.
+    pub(super) names_at_sink: Vec<Option<String>>,
     pub(super) progress: Progress,
     pub(super) interval: Duration,
     pub(super) binder: Option<Sender<binder::Message>>,
     pub(super) snapshots: SnapshotPort,
     pub(super) committed: Option<Sender<Event>>,
-    /// Commits that are not visible yet: the epoch, since when, and the progress where a snapshot waits for it.
-    pub(super) pending: VecDeque<(Epoch, Instant, Option<Box<Progress>>)>,
+    /// Commits that are not visible yet.
+    pub(super) pending: VecDeque<Pending>,
     pub(super) last_commit: (Epoch, Instant),
     /// What each worker holds.
     pub(super) held: BTreeMap<u32, Held>,
@@ -150,7 +161,7 @@ impl Committer {
                     }
                     if let Some((_, published)) = shard.recorded.pop_front_if(|(recorded, _)| *recorded <= epoch) {
                         let computed = std::mem::take(&mut shard.proof);
-                        if computed != published {
+                        if computed != published && epoch > shard.other_logic {
                             shard.different.push((epoch, published, computed));
                         }
                     }
@@ -172,7 +183,7 @@ impl Committer {
                     let _gone = binder.send(binder::Message::Wanted(epoch));
                 }
                 for (shard, (work, ..)) in (0_u32..).zip(shards.iter()) {
-                    let offsets = offsets(&self.progress.places, &self.partitions, &self.prefixes, shard, self.shards);
+                    let offsets = offsets(&self.progress.places, &self.partitions, &self.names_at_sink, shard, self.shards);
                     let commit = Commit { epoch, logical_time: self.progress.logical_time, offsets };
                     let _gone = work.send(Work::Commit(Box::new(commit)));
                 }
@@ -180,7 +191,8 @@ impl Committer {
             Target::Files(sink) => sink.commit(&self.progress)?,
             Target::Compare(_) => {}
         }
-        self.pending.push_back((epoch, Instant::now(), kept));
+        let places = self.progress.places.iter().map(|place| (place.partition, place.position.offset)).collect();
+        self.pending.push_back(Pending { epoch, since: Instant::now(), places, kept });
         Ok(())
     }
 
@@ -194,9 +206,9 @@ impl Committer {
             }
             Target::Files(_) | Target::Compare(_) => self.last_commit.0,
         };
-        while let Some((epoch, since, progress)) = self.pending.pop_front_if(|(epoch, ..)| *epoch <= visible) {
-            self.control.committed(epoch, since.elapsed());
-            if let (Some(progress), Some(committed)) = (progress, &self.committed) {
+        while let Some(done) = self.pending.pop_front_if(|pending| pending.epoch <= visible) {
+            self.control.committed(done.epoch, done.since.elapsed(), done.places);
+            if let (Some(progress), Some(committed)) = (done.kept, &self.committed) {
                 // The writer of snapshots is gone only when it has failed, which it says by itself.
                 let _gone = committed.send(Event::Committed(progress));
             }
@@ -224,12 +236,18 @@ fn merge(places: &mut Vec<Place>, place: Place) {
 }
 
 /// The offsets that a shard commits for tools that show lag: those of partition p in the transaction of shard p % S.
-fn offsets(places: &[Place], partitions: &[Partition], prefixes: &[String], shard: u32, shards: u32) -> Vec<(String, u32, u64)> {
+fn offsets(
+    places: &[Place],
+    partitions: &[Partition],
+    names: &[Option<String>],
+    shard: u32,
+    shards: u32,
+) -> Vec<(String, u32, u64)> {
     let own = places.iter().filter(|place| place.partition % shards == shard);
     own.filter_map(|place| {
-        let partition = partitions.get(place.partition as usize)?;
-        let prefix = prefixes.get(place.partition as usize).map_or("", String::as_str);
-        Some((format!("{prefix}{}", partition.topic), partition.number, place.position.offset))
+        let at = place.partition as usize;
+        let name = names.get(at)?.clone()?;
+        Some((name, partitions.get(at)?.number, place.position.offset))
     })
     .collect()
 }

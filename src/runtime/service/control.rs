@@ -50,6 +50,7 @@ pub(super) struct Control {
     seen: Mutex<Seen>,
     /// How long commits took, since somebody looked.
     commits: Mutex<Vec<Duration>>,
+    visible_places: Mutex<Vec<(u32, u64)>>,
 }
 
 impl Control {
@@ -68,6 +69,7 @@ impl Control {
             now: Mutex::new((Progress::default(), Held::default())),
             seen: Mutex::new(Seen::default()),
             commits: Mutex::new(Vec::new()),
+            visible_places: Mutex::new(Vec::new()),
         }
     }
 
@@ -112,11 +114,16 @@ impl Control {
         self.busy.iter().map(|busy| busy.load(Ordering::Relaxed)).collect()
     }
 
-    /// How long ago the loop of the slowest worker came round.
-    pub(super) fn oldest_beat(&self) -> Duration {
+    /// How long ago a worker's loop came round.
+    pub(super) fn beat_age(&self, worker: usize) -> Duration {
         let now = self.begun.elapsed().as_millis() as u64;
-        let oldest = self.beats.iter().map(|beat| beat.load(Ordering::Relaxed)).min().unwrap_or(now);
-        Duration::from_millis(now.saturating_sub(oldest))
+        let last = self.beats.get(worker).map_or(now, |beat| beat.load(Ordering::Relaxed));
+        Duration::from_millis(now.saturating_sub(last))
+    }
+
+    /// Where partitions stand by what is visible.
+    pub(super) fn visible_places(&self) -> Vec<(u32, u64)> {
+        self.visible_places.lock().map(|places| places.clone()).unwrap_or_default()
     }
 
     /// An epoch was closed.
@@ -165,7 +172,10 @@ impl Control {
     }
 
     /// A commit became visible.
-    pub(super) fn committed(&self, epoch: Epoch, took: Duration) {
+    pub(super) fn committed(&self, epoch: Epoch, took: Duration, places: Vec<(u32, u64)>) {
+        if let Ok(mut known) = self.visible_places.lock() {
+            *known = places;
+        }
         self.visible.store(epoch, Ordering::Release);
         if let Ok(mut commits) = self.commits.lock() {
             commits.push(took);

@@ -9,14 +9,14 @@ use super::Control;
 use super::binder;
 use super::pipeline::Pipeline;
 use super::worker::{Cut, Opening, totals};
-use crate::dataflows::ledger::SnapshotPort;
+use crate::dataflows::ledger::{FULL_EVERY, SnapshotPort};
 use crate::epoch::Epoch;
 use crate::journal::{Bound, News};
 use crate::runtime::Failure;
 use crate::runtime::state::Beside;
 use crate::sources::kafka::Watermarks;
 use crate::sources::reference::{self, Book, Reference};
-use crate::sources::{Batch, Partition, Source};
+use crate::sources::{Batch, Oversize, Partition, Source};
 use tidemark_domain::defect::Defects;
 
 /// While more than this waits for its time, only partitions are read that hold time back.
@@ -94,6 +94,8 @@ pub(super) struct Coordinator {
     pub(super) epoch: Epoch,
     last_now: i64,
     in_flight: u64,
+    /// How many snapshots were asked for.
+    asked: u64,
     cutting: Cutting,
 }
 
@@ -135,6 +137,7 @@ impl Coordinator {
             epoch: 0,
             last_now: last_now.unwrap_or(i64::MIN),
             in_flight,
+            asked: 0,
             cutting,
         }
     }
@@ -179,8 +182,7 @@ impl Coordinator {
             if (count, input) != (bound.count, bound.input) && !self.control.stopped() {
                 return Err(Failure::Failed(anyhow::anyhow!(
                     "epoch {} was bound with {} records and now there are {count}{}: a topic of the input was deleted and made anew, or \
-                     its records were deleted or compacted. Nothing is published. Restore the topic, or start a new job (another [job] \
-                     name) on what is there",
+                     its records were deleted or compacted. Nothing is published. Restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is there",
                     bound.epoch,
                     bound.count,
                     if count == bound.count { " with another content" } else { "" }
@@ -199,7 +201,7 @@ impl Coordinator {
             let mut batch = Batch::default();
             for news in &bound.news {
                 if news.topic == partition.topic && news.partition == partition.number {
-                    batch.push(news.offset, &news.bytes());
+                    put(&mut batch, news);
                     if let Some(verdict) = take(&mut self.book, news) {
                         found.insert((each.number, news.offset), verdict);
                     }
@@ -286,27 +288,36 @@ impl Coordinator {
     }
 
     /// Has a snapshot taken after the next epoch; false while the one before is still being written.
-    fn ask_for_snapshot(&self) -> bool {
+    fn ask_for_snapshot(&mut self) -> bool {
         let Some(written) = self.beside.written.lock().ok().map(|written| *written) else { return false };
-        if written.count < self.snapshots.number.load(Ordering::Acquire) {
+        if written.count < self.asked {
             return false;
         }
-        self.snapshots.number.fetch_add(1, Ordering::AcqRel);
+        self.asked += 1;
+        let number = self.snapshots.number.load(Ordering::Acquire);
+        // One that follows a failure has to stand alone.
+        let next = if written.failed { number.next_multiple_of(FULL_EVERY) + 1 } else { number + 1 };
+        self.snapshots.number.store(next, Ordering::Release);
         self.snapshots.at.store(self.epoch + 1, Ordering::Release);
         true
     }
 
     /// Has one taken after the next epoch, once the one before is written.
-    fn ask_for_last_snapshot(&self) {
+    fn ask_for_last_snapshot(&mut self) {
         while !self.ask_for_snapshot() && !self.control.stopped() {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     fn wait_for_snapshot(&self, ended: Ended) -> Result<Ended, Failure> {
-        while self.beside.written.lock().is_ok_and(|written| written.epoch < self.epoch) {
+        let written = || self.beside.written.lock().map(|written| *written).unwrap_or_default();
+        while written().epoch < self.epoch {
             if self.control.stopped() {
                 return Ok(Ended::Failed);
+            }
+            if written().count >= self.asked {
+                // It could not be written, which was told: the ones before it stand.
+                return Ok(if ended == Ended::Asked { Ended::AskedEarly } else { ended });
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -405,6 +416,7 @@ impl Coordinator {
                     None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
                 };
                 let mut news = News::of(&partition.topic, partition.number, record.offset, bytes);
+                news.cut = record.oversize.as_ref().map(|oversize| (oversize.bytes, hex(&oversize.sha256)));
                 if partition.topic == "config.v1" {
                     // A revision is in force from logical time on: that of all that came before it.
                     self.wait_until_closed(self.epoch - 1);
@@ -462,9 +474,24 @@ struct Whole {
     least: i64,
 }
 
+/// Puts a record that was bound back into a batch, as it was read.
+fn put(batch: &mut Batch, news: &News) {
+    let Some((bytes, sha256)) = &news.cut else { return batch.push(news.offset, &news.bytes()) };
+    let digit = |at: usize| sha256.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or(0);
+    let mut hash = [0; 32];
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = digit(at);
+    }
+    batch.push_oversize(news.offset, Oversize { head: news.bytes(), bytes: *bytes, sha256: hash });
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Takes a record into the book, where it stands in the topic that it counts in (rule 0).
 fn take(book: &mut Book, news: &News) -> Option<reference::Found> {
-    if news.base64 || !reference::belongs(&news.topic, &news.text) {
+    if !news.is_whole_text() || !reference::belongs(&news.topic, &news.text) {
         return None;
     }
     book.take(&news.text, news.since)

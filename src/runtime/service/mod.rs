@@ -86,8 +86,11 @@ pub enum Outcome {
         /// Whether there is one.
         snapshot: bool,
     },
-    /// A drain was cut short by being asked to end; the snapshot is written.
-    CutShort,
+    /// A drain was cut short by being asked to end.
+    CutShort {
+        /// Whether there is a snapshot at the last commit.
+        snapshot: bool,
+    },
 }
 
 /// Runs the service until it is drained, asked to end, or cannot go on.
@@ -140,6 +143,8 @@ fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control:
             held: Vec::new(),
             proof: Proof::default(),
             open: false,
+            trouble: None,
+            accept_divergence: options.accept_divergence,
         };
         let control = Arc::clone(control);
         let run = move || {
@@ -172,7 +177,7 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     control.set_logical_time(begun.progress.logical_time);
     let bound = Arc::new(AtomicU64::new(begun.last_bound));
     let target = shards(options, &mut begun, &bound, &control)?;
-    let marks = Watermarks::start(begun.watched())?;
+    let marks = Watermarks::start(begun.watched(), &options.notice)?;
     watch.follow(&control, &marks, &begun, &target);
     let journal = begun.take_journal()?;
     let mut pipeline = Pipeline::start(Plan {
@@ -184,12 +189,13 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         target,
         interval: config.epoch.commit_interval,
         in_flight: config.epoch.in_flight,
-        prefixes: begun.inputs.iter().map(|input| input.prefix.clone()).collect(),
+        names_at_sink: begun.inputs.iter().map(|input| begun.name_at_sink(input)).collect(),
         marks: Some(Arc::clone(&marks)),
         journal: Some((journal, bound)),
         state: begun.state.take(),
         names: begun.names(),
         known: begun.known.clone(),
+        notice: Some(Arc::clone(&options.notice)),
     })?;
     watch.beside(&pipeline.beside);
     let wall =
@@ -218,11 +224,23 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     }
     let (progress, _) = threads.join(&control)?;
     control.end();
+    if ended == Ended::Drained {
+        complete(&progress)?;
+    }
     Ok(match ended {
         Ended::Drained => Outcome::Drained(Box::new(Summary::of(&progress))),
-        _ if options.drain => Outcome::CutShort,
+        other if options.drain => Outcome::CutShort { snapshot: other == Ended::Asked },
         other => Outcome::Asked { snapshot: other == Ended::Asked },
     })
+}
+
+/// Every record that was read must be accounted for.
+fn complete(progress: &crate::sinks::tally::Progress) -> Result<(), Failure> {
+    if progress.tally.is_complete() {
+        return Ok(());
+    }
+    let tally = serde_json::to_string(&progress.tally).unwrap_or_default();
+    Err(Failure::Defect(format!("not every record is accounted for: {tally}")))
 }
 
 /// Reads again what was bound after the snapshot, then goes on.
@@ -239,7 +257,7 @@ fn read_on(
     coordinator.epoch = begun.progress.epoch;
     let bounds = std::mem::take(&mut begun.bounds);
     let replayed = bounds.len();
-    watch.catching_up(replayed);
+    watch.catching_up(begun.behind());
     if !coordinator.replay(bounds)? {
         return Ok(Ended::AskedEarly);
     }

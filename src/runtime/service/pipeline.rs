@@ -18,6 +18,7 @@ use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{Job, Report};
 use crate::epoch::{Clock, Place};
 use crate::journal::Journal;
+use crate::kafka::Notice;
 use crate::runtime::Failure;
 use crate::runtime::state::{Beside, Event, Known, State};
 use crate::sinks::tally::Progress;
@@ -59,8 +60,8 @@ pub(super) struct Plan {
     pub(super) target: Target,
     pub(super) interval: Duration,
     pub(super) in_flight: u64,
-    /// What stands before topics' names at the brokers, by partition.
-    pub(super) prefixes: Vec<String>,
+    /// The names of topics whose offsets are committed for tools that show lag, by partition.
+    pub(super) names_at_sink: Vec<Option<String>>,
     pub(super) marks: Option<Arc<Watermarks>>,
     /// The journal, where epochs are bound, and the last epoch that is.
     pub(super) journal: Option<(Journal, Arc<AtomicU64>)>,
@@ -68,6 +69,8 @@ pub(super) struct Plan {
     pub(super) state: Option<State>,
     pub(super) names: Vec<(String, u32)>,
     pub(super) known: Known,
+    /// Where people are told that a snapshot could not be written.
+    pub(super) notice: Option<Notice>,
 }
 
 /// A pipeline that runs.
@@ -191,6 +194,7 @@ impl Pipeline {
         let beside = Arc::new(Beside {
             partitions: std::mem::take(&mut plan.names),
             known: Mutex::new(std::mem::take(&mut plan.known)),
+            notice: plan.notice.take(),
             ..Beside::default()
         });
         let mut others = Vec::new();
@@ -211,7 +215,7 @@ impl Pipeline {
             workers,
             shards: plan.job.spread.shards,
             partitions: plan.job.partitions.clone(),
-            prefixes: plan.prefixes,
+            names_at_sink: plan.names_at_sink,
             progress: plan.progress,
             interval: plan.interval,
             binder: binder.clone(),

@@ -13,7 +13,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::again::{Again, names_of};
 use super::committer::{Compared, Target};
 use super::history::{History, number_of};
-use super::{Options, topics};
+use super::{Options, logic_version, topics};
+use crate::config::Config;
 use crate::epoch::{Epoch, Spread};
 use crate::journal;
 use crate::runtime::Failure;
@@ -76,7 +77,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let (config, notice) = (&options.config, &options.notice);
     let outputs = topics::outputs(config, notice)?;
     let inputs = topics::inputs(config, notice)?;
-    let store = Arc::new(Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)?);
+    let store = Arc::new(store_of(config)?);
     let state = State::of_service(Arc::clone(&store), &config.job.name);
     let shards: Vec<u32> = (0..config.job.shards).collect();
     // What is committed now; a job that runs goes on meanwhile.
@@ -89,21 +90,25 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         )));
     }
     let history = History::of(&records, &partitions)?;
+    if history.bounds.is_empty() {
+        let gone = vec![format!("job {} has bound nothing yet", config.job.name)];
+        return Ok(Verified { summary: Summary::of(&Progress::default()), commits: 0, records: 0, wrong: Vec::new(), gone });
+    }
     let mut wrong = Vec::new();
     check_chain(&outputs, &progress, &history, &mut wrong);
     let begun = begin(options, &state, &history, &partitions)?;
     let mut expected: Vec<Expected> = progress.values().map(|shard| Expected::of(shard, begun.progress.epoch)).collect();
     let mut gone = begun.gone.clone();
-    let read = read_outputs(&outputs, &mut expected, begun.progress.epoch, &mut wrong, &mut gone)?;
-    for (shard, each) in expected.iter().enumerate() {
-        for ((epoch, proof), found) in each.epochs.iter().zip(&each.proofs).zip(&each.found) {
-            if proof != found && gone.is_empty() {
-                wrong.push(told("the topics hold", shard, *epoch, *proof, *found));
-            }
-        }
+    let other = |each: &&Standing| each.record.epoch > begun.progress.epoch && each.record.logic_version != logic_version();
+    let newest_other = progress.values().flatten().filter(other).map(|each| each.record.epoch).max();
+    if let Some(epoch) = newest_other {
+        gone.push(format!("epochs up to {epoch} were published by another logic version: they cannot be computed again"));
     }
+    let read = read_outputs(&outputs, &mut expected, begun.progress.epoch, &mut wrong, &mut gone)?;
+    missing_in_topics(&expected, !gone.is_empty(), &mut wrong);
     let to_compare = expected.iter().map(|each| Compared {
         recorded: each.epochs.iter().copied().zip(each.proofs.iter().copied()).collect(),
+        other_logic: newest_other.unwrap_or(0),
         ..Compared::default()
     });
     let sources = inputs.iter().zip(&partitions).map(|(input, partition)| {
@@ -134,14 +139,39 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
             }
         }
     }
-    for list in [&mut wrong, &mut gone] {
-        let more = list.len().saturating_sub(TOLD_MAX);
-        if more > 0 {
-            list.truncate(TOLD_MAX);
-            list.push(format!("and {more} more"));
+    shorten(&mut wrong);
+    shorten(&mut gone);
+    Ok(Verified { summary: Summary::of(&computed), commits, records: read, wrong, gone })
+}
+
+/// The store of a job that is there.
+fn store_of(config: &Config) -> Result<Store, Failure> {
+    let folder = config.store.url.strip_prefix("file://").unwrap_or(&config.store.url);
+    if !std::path::Path::new(folder).join(&config.job.name).exists() {
+        return Err(Failure::Failed(anyhow::anyhow!("{} holds no job {}", config.store.url, config.job.name)));
+    }
+    Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)
+}
+
+/// Commits of which the topics hold something else than their progress record says. What is no longer kept cannot be
+/// there; what is there too often, or otherwise, is wrong all the same.
+fn missing_in_topics(expected: &[Expected], some_is_gone: bool, wrong: &mut Vec<String>) {
+    for (shard, each) in expected.iter().enumerate() {
+        for ((epoch, proof), found) in each.epochs.iter().zip(&each.proofs).zip(&each.found) {
+            if proof != found && (!some_is_gone || found.count >= proof.count) {
+                wrong.push(told("the topics hold", shard, *epoch, *proof, *found));
+            }
         }
     }
-    Ok(Verified { summary: Summary::of(&computed), commits, records: read, wrong, gone })
+}
+
+/// Keeps what a person would read, and says how many more there are.
+fn shorten(list: &mut Vec<String>) {
+    let more = list.len().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        list.truncate(TOLD_MAX);
+        list.push(format!("and {more} more"));
+    }
 }
 
 fn told(what: &str, shard: usize, epoch: Epoch, published: Proof, found: Proof) -> String {

@@ -38,6 +38,28 @@ pub(super) struct Watch {
     stop: Arc<AtomicBool>,
     /// Whether metrics are of interest to anybody.
     served: bool,
+    /// Whether nothing was begun yet that would have to be finished.
+    waited: Arc<AtomicBool>,
+}
+
+/// How long the open commit and the last snapshot may take once it is asked to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Ends the process where it is asked to and cannot by itself: at once while it waits for a broker or a store before
+/// it has begun, else after ten seconds. Whatever is open then is as after a kill: nothing of it is visible.
+fn end_when_asked(asked: &AtomicBool, early: &AtomicBool, notice: &Notice) {
+    while !asked.load(Ordering::Acquire) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    if early.load(Ordering::Acquire) {
+        notice("ended as asked, before anything was begun");
+        std::process::exit(0);
+    }
+    std::thread::sleep(GRACE);
+    notice(
+        "asked to end ten seconds ago and still waiting for Kafka or the store; it ends now, the next start goes on from the last commit",
+    );
+    std::process::exit(1);
 }
 
 impl Drop for Watch {
@@ -116,7 +138,11 @@ impl Watch {
         if let Some(address) = listen {
             answer(address, &health, &metrics, &options.notice, &stop)?;
         }
+        let waited = Arc::new(AtomicBool::new(true));
+        let (asked, early, told) = (Arc::clone(&options.asked_to_stop), Arc::clone(&waited), Arc::clone(&options.notice));
+        spawn("asked-to-stop", move || end_when_asked(&asked, &early, &told))?;
         Ok(Self {
+            waited,
             health,
             metrics,
             notice: Arc::clone(&options.notice),
@@ -134,9 +160,10 @@ impl Watch {
         self.health.set_ready(stage);
     }
 
-    /// So many epochs are read again.
-    pub(super) fn catching_up(&self, epochs: usize) {
-        self.health.set_ready(Stage::CatchingUp { behind: epochs as u64 });
+    /// So many records are to be read.
+    pub(super) fn catching_up(&self, behind: u64) {
+        self.waited.store(false, Ordering::Release);
+        self.health.set_ready(Stage::CatchingUp { behind });
     }
 
     /// What was bound before is read again: from now on it is ready once it has caught up.
@@ -180,7 +207,7 @@ impl Watch {
             busy: control.busy(),
             ends: 0,
             read: 0,
-            points: Points::default(),
+            points: begun.progress.tally.points,
             snapshots: 0,
             retries: 0,
             fenced: 0,
@@ -221,7 +248,7 @@ impl Renewal {
         let passed = self.at.elapsed().as_secs_f64().max(0.001);
         self.at = Instant::now();
         for worker in 0..self.workers as usize {
-            if self.control.oldest_beat() < Duration::from_secs(10) {
+            if self.control.beat_age(worker) < Duration::from_secs(5) {
                 self.health.beat(worker);
             }
         }
@@ -261,6 +288,7 @@ impl Renewal {
         let (progress, held) = self.control.now();
         self.metrics.state(held.state, held.players);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        let committed = self.control.visible_places();
         let (mut ends, mut read) = (0, 0);
         let mut holder: Option<(i64, &Partition)> = None;
         for (number, partition) in (0_u32..).zip(&self.partitions) {
@@ -271,7 +299,8 @@ impl Renewal {
                 place.clock.least(crate::epoch::ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 })
             });
             let behind = if clock == i64::MIN { 0.0 } else { (now - clock).max(0) as f64 / 1e3 };
-            self.metrics.lag(&partition.topic, partition.number, end - at, end - at, behind);
+            let durable = committed.iter().find(|(known, _)| *known == number).map_or(at, |(_, offset)| *offset);
+            self.metrics.lag(&partition.topic, partition.number, end.saturating_sub(durable), end - at, behind);
             ends += end;
             read += at;
             if holder.is_none_or(|(least, _)| clock < least) {
@@ -285,16 +314,16 @@ impl Renewal {
         let arrival = if first { 0.0 } else { ends.saturating_sub(self.ends) as f64 / passed };
         let processed = if first { 0.0 } else { read.saturating_sub(self.read) as f64 / passed };
         (self.ends, self.read) = (ends, read);
-        let committed = self.control.visible.load(Ordering::Acquire);
-        if committed != self.committed.0 {
-            self.committed = (committed, Instant::now());
+        let visible = self.control.visible.load(Ordering::Acquire);
+        if visible != self.committed.0 {
+            self.committed = (visible, Instant::now());
             if self.restart.is_zero() {
                 self.restart = self.begun.elapsed();
             }
         }
-        self.metrics.epoch(progress.epoch, committed);
-        self.metrics.in_flight(progress.epoch.saturating_sub(committed));
-        let waits = progress.epoch > committed;
+        self.metrics.epoch(progress.epoch, visible);
+        self.metrics.in_flight(progress.epoch.saturating_sub(visible));
+        let waits = progress.epoch > visible;
         self.metrics.held_age(if waits { self.committed.1.elapsed().as_secs_f64() } else { 0.0 });
         let points = progress.tally.points;
         let average = points.available.cast_signed() as f64 / 1e6 / (held.players.max(1) as f64);

@@ -20,6 +20,12 @@ use crate::kafka::{self, Producer};
 use crate::runtime::Failure;
 use crate::sinks::{Lane, Proof, Topic};
 
+/// How long one call to librdkafka may take before it is made again.
+const SLICE: Duration = Duration::from_secs(2);
+
+/// How long one producer asks for its transactional id before another one is made.
+const PATIENCE: Duration = Duration::from_secs(9);
+
 /// What a shard is told.
 #[derive(Debug)]
 pub enum Work {
@@ -71,6 +77,8 @@ pub struct Shard {
     pub bound: Arc<AtomicU64>,
     /// Whether the process is to end.
     pub stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether a replay may come to something else than what was published.
+    pub accept_divergence: bool,
     /// What others see.
     pub gauge: Arc<Gauge>,
     /// Under what the offsets of sources are committed.
@@ -83,6 +91,8 @@ pub struct Shard {
     pub proof: Proof,
     /// Whether a transaction is open.
     pub open: bool,
+    /// What went wrong since the last commit.
+    pub trouble: Option<String>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -96,11 +106,13 @@ impl std::fmt::Debug for Shard {
 struct Unclear {
     what: String,
     fenced: bool,
+    /// Whether no waiting mends it.
+    fatal: bool,
 }
 
 impl From<kafka::Error> for Unclear {
     fn from(error: kafka::Error) -> Self {
-        Self { what: error.to_string(), fenced: false }
+        Self { what: error.to_string(), fenced: false, fatal: false }
     }
 }
 
@@ -110,7 +122,14 @@ impl Unclear {
             use rdkafka::error::RDKafkaErrorCode as Code;
             matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
         });
-        Self { what: format!("{doing}: {error}"), fenced }
+        let fatal = error.rdkafka_error_code().is_some_and(|code| {
+            use rdkafka::error::RDKafkaErrorCode as Code;
+            matches!(
+                code,
+                Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed | Code::TransactionalIdAuthorizationFailed
+            )
+        });
+        Self { what: format!("{doing}: {error}"), fenced, fatal }
     }
 }
 
@@ -155,8 +174,9 @@ impl Shard {
         let Some(lane) = lane else { return Ok(()) };
         let sent = self.send(epoch, &lane);
         self.held.push((epoch, lane));
-        // What went wrong shows again at the commit, where it is mended: until then nothing is visible.
-        if sent.is_err() {
+        // It is mended at the commit: until then nothing is visible.
+        if let Err(unclear) = sent {
+            self.trouble.get_or_insert(unclear.what);
             self.producer = None;
         }
         Ok(())
@@ -169,6 +189,13 @@ impl Shard {
         if proof == record.proof() && record.epoch == epoch {
             return Ok(());
         }
+        if self.accept_divergence {
+            (self.surroundings.notice)(&format!(
+                "shard {}, up to epoch {epoch}: {} records were published and {} are computed now; accepted as asked",
+                self.number, record.count, proof.count
+            ));
+            return Ok(());
+        }
         Err(Failure::Defect(format!(
             "a replay of what was published gave something else, so nothing more is published.\n  shard {}, up to epoch {epoch}\n  \
              published: {} records, sum {}\n  replayed:  {} records, sum {:032x}\nKeep the store and the topics, and report this.",
@@ -178,7 +205,8 @@ impl Shard {
 
     fn begin(&mut self) -> Result<(), Unclear> {
         let Some(producer) = &self.producer else {
-            return Err(Unclear { what: "a transaction has to be begun anew".to_owned(), fenced: false });
+            let what = self.trouble.take().unwrap_or_else(|| "a transaction has to be begun anew".to_owned());
+            return Err(Unclear { what, fenced: false, fatal: false });
         };
         if !self.open {
             producer.begin_transaction().map_err(|error| Unclear::of("cannot begin a transaction", &error))?;
@@ -221,16 +249,30 @@ impl Shard {
         let proof = std::mem::take(&mut self.proof);
         let record = ProgressRecord::after(self.last.as_ref(), self.generation, commit.epoch, commit.logical_time, proof);
         let mut attempt = self.attempt(&record, commit);
+        let (mut silence, mut first) = (kafka::Silence::default(), true);
         while let Err(unclear) = attempt {
             if (self.stop)() {
                 return Ok(false);
             }
+            if unclear.fatal {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "shard {}: {}. No waiting mends that: give the client its rights back, or make the topic again (`tidemark topics \
+                     create`), and start again; nothing is lost",
+                    self.number,
+                    unclear.what
+                )));
+            }
             self.gauge.retries.fetch_add(1, Ordering::Relaxed);
             self.gauge.fenced.fetch_add(u64::from(unclear.fenced), Ordering::Relaxed);
-            (self.surroundings.notice)(&format!(
-                "shard {}: {}; reading back what is there, then going on from it",
-                self.number, unclear.what
-            ));
+            if !first {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            if silence.lasts().is_some() || std::mem::take(&mut first) {
+                (self.surroundings.notice)(&format!(
+                    "shard {}: {}; reading back what is there, then going on from it",
+                    self.number, unclear.what
+                ));
+            }
             match self.recover(&record)? {
                 None => return Ok(false),
                 Some(true) => break,
@@ -282,10 +324,17 @@ impl Shard {
     fn commit_transaction(&self) -> Result<(), Unclear> {
         let Some(producer) = &self.producer else { return Ok(()) };
         let begun = Instant::now();
+        // rdkafka's commit first waits for every record to be delivered, however long that takes: in slices, so that
+        // it can be told to end.
+        while let Err(error) = producer.flush(SLICE) {
+            if (self.stop)() || begun.elapsed() > self.outputs.transaction_timeout {
+                return Err(Unclear::of("the records of a commit are not delivered", &error));
+            }
+        }
         loop {
-            match producer.commit_transaction(rdkafka::util::Timeout::Never) {
+            match producer.commit_transaction(SLICE) {
                 Ok(()) if producer.context().undelivered() == 0 => return Ok(()),
-                Ok(()) => return Err(Unclear { what: "a commit left records out".to_owned(), fenced: false }),
+                Ok(()) => return Err(Unclear { what: "a commit left records out".to_owned(), fenced: false, fatal: false }),
                 // The same call again is what librdkafka asks for, until the transaction's own time is over.
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && begun.elapsed() < self.outputs.transaction_timeout && !(self.stop)() => {}
@@ -311,6 +360,12 @@ impl Shard {
                 return Ok(None);
             }
             match self.renewed() {
+                // Asked again: whoever took over meanwhile has been fenced by this, and begins anew.
+                Ok(_) if (self.surroundings.superseded)() => {
+                    return Err(Failure::Superseded(
+                        "a newer start of this job took over; this process stops and publishes nothing more".to_owned(),
+                    ));
+                }
                 Ok((producer, last)) => {
                     self.producer = Some(producer);
                     let visible = last.as_ref().map_or(0, |last| last.epoch);
@@ -341,7 +396,7 @@ impl Shard {
 
     /// A new producer, which fences any other of this shard, and the last progress record after that.
     fn renewed(&self) -> anyhow::Result<(Producer, Option<ProgressRecord>)> {
-        let producer = new_producer(&self.outputs, self.number)?;
+        let producer = new_producer(&self.outputs, self.number, &*self.stop)?;
         let found = tail::progress(&self.outputs, &[self.number], u64::MAX, self.outputs.transaction_timeout)?;
         let last = found.into_values().next().and_then(|mut records| records.pop());
         Ok((producer, last.map(|standing| standing.record)))
@@ -352,15 +407,23 @@ impl Shard {
 ///
 /// # Errors
 /// Where the brokers do not answer or refuse.
-pub fn new_producer(outputs: &Outputs, shard: u32) -> anyhow::Result<Producer> {
+pub fn new_producer(outputs: &Outputs, shard: u32, stop: &dyn Fn() -> bool) -> anyhow::Result<Producer> {
     use anyhow::Context as _;
     let id = outputs.transactional_id(shard);
     let producer = kafka::shard_producer(&outputs.cluster, &id, outputs.transaction_timeout)?;
-    producer.init_transactions(Duration::from_secs(30)).with_context(|| {
-        let why = producer.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("the brokers at {} do not accept the transactional id {id}{why}", outputs.cluster.brokers)
-    })?;
-    Ok(producer)
+    let begun = Instant::now();
+    loop {
+        match producer.init_transactions(SLICE) {
+            Ok(()) => return Ok(producer),
+            // The same call again goes on where the one before was.
+            Err(KafkaError::Transaction(error)) if error.is_retriable() && begun.elapsed() < PATIENCE && !stop() => {}
+            Err(error) => {
+                let why = producer.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+                let what = format!("the brokers at {} do not accept the transactional id {id}{why}", outputs.cluster.brokers);
+                return Err(error).context(what);
+            }
+        }
+    }
 }
 
 /// The `CloudEvents` headers of a fact: what its body begins with.

@@ -119,7 +119,7 @@ impl FollowSource {
         };
         self.broken(&format!(
             "offset {} is not there; {now}. The topic's retention has deleted records that were not read yet, or the topic was \
-             deleted and made anew. Nothing is skipped: restore the topic, or start a new job (another [job] name) on what is there",
+             deleted and made anew. Nothing is skipped: restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is there",
             self.position
         ))
     }

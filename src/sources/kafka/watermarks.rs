@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 
-use crate::kafka::{self, Cluster};
+use crate::kafka::{self, Cluster, Notice, Silence};
 use crate::sources::{Error, Partition};
 
 /// An answer that is older than this says nothing any more (rule 0).
@@ -38,7 +38,7 @@ impl Watermarks {
     ///
     /// # Errors
     /// Where no client can be made.
-    pub fn start(partitions: Vec<(Partition, Arc<Cluster>, String)>) -> Result<Arc<Self>, Error> {
+    pub fn start(partitions: Vec<(Partition, Arc<Cluster>, String)>, notice: &Notice) -> Result<Arc<Self>, Error> {
         let watched = partitions.into_iter().map(|(partition, cluster, prefix)| Watched {
             partition,
             cluster,
@@ -55,11 +55,18 @@ impl Watermarks {
         }
         for cluster in clusters {
             let inspector = kafka::inspector(&*cluster).map_err(|cause| Error::Kafka(cause.to_string()))?;
-            let marks = Arc::clone(&marks);
+            let (marks, notice) = (Arc::clone(&marks), Arc::clone(notice));
             let ask = move || {
+                let mut silence = Silence::default();
                 while !marks.stop.load(Ordering::Acquire) {
                     for each in marks.watched.iter().filter(|each| each.cluster == cluster) {
-                        marks.ask(each, &inspector);
+                        let answered = marks.ask(each, &inspector);
+                        if answered {
+                            silence.broken();
+                        } else if let Some(seconds) = silence.lasts() {
+                            let why = inspector.client().context().last_error().map(|why| format!(": {why}")).unwrap_or_default();
+                            notice(&format!("waiting for Kafka at {} since {seconds} s{why}", cluster.brokers));
+                        }
                     }
                     std::thread::sleep(PAUSE);
                 }
@@ -70,18 +77,23 @@ impl Watermarks {
         Ok(marks)
     }
 
-    fn ask(&self, each: &Watched, inspector: &kafka::Consumer) {
+    /// Asks for one; whether there was an answer.
+    fn ask(&self, each: &Watched, inspector: &kafka::Consumer) -> bool {
         if self.stop.load(Ordering::Acquire) {
-            return;
+            return true;
         }
         let asked = Instant::now();
         let name = format!("{}{}", each.prefix, each.partition.topic);
         let answer = inspector.client().fetch_watermarks(&name, each.partition.number.cast_signed(), TIMEOUT);
-        if let Ok((_, high)) = answer {
-            each.end.store(high.max(0).cast_unsigned(), Ordering::Release);
-            // What was true when it was asked.
-            *each.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
-        }
+        let Ok((_, high)) = answer else {
+            // What went wrong is known once the client's own events are taken in.
+            while inspector.client().poll(Duration::ZERO).is_some() {}
+            return false;
+        };
+        each.end.store(high.max(0).cast_unsigned(), Ordering::Release);
+        // What was true when it was asked.
+        *each.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        true
     }
 
     /// The last stable offset of a partition by its number, where that is known freshly.

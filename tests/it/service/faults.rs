@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, casino, digest, replayed};
 use crate::broker::shared;
-use crate::results::{files, wait};
+use crate::results::files;
 
 const SETTINGS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
                         [epoch]\ninterval = \"10ms\"\ncommit_interval = \"30ms\"\nsnapshot_interval = \"150ms\"\nbytes = 131072";
@@ -27,11 +27,11 @@ fn a_zombie_that_wakes_after_its_successor_took_over_publishes_nothing() {
     let successor = rig.start(1, &["--drain"]);
     std::thread::sleep(Duration::from_millis(900));
     signal(&zombie, "-CONT");
-    let woken = wait(zombie);
+    let woken = rig.ended(zombie);
     let code = woken.status.code();
     // 0 only where it had finished before it was stopped.
     assert!(code == Some(75) || (code == Some(0) && rig.said().contains("drained")), "{code:?}: {}", rig.said());
-    assert_eq!(wait(successor).status.code(), Some(0), "{}", rig.said());
+    assert_eq!(rig.ended(successor).status.code(), Some(0), "{}", rig.said());
     let summary = rig.drain(3);
     assert_eq!(summary["facts_digest"], digest(&wanted.summary));
     assert_eq!(rig.published(), wanted.lines);
@@ -46,7 +46,7 @@ fn of_two_started_at_once_one_goes_on() {
         let rig = Rig::new(shared(), "two", &casino, SETTINGS);
         rig.produce(&casino, None);
         let (one, two) = (rig.start(1, &["--drain"]), rig.start(2, &["--drain"]));
-        let mut codes = [wait(one).status.code(), wait(two).status.code()];
+        let mut codes = [rig.ended(one).status.code(), rig.ended(two).status.code()];
         codes.sort_unstable();
         // The one that began first may have been done before the other began.
         assert!(codes == [Some(0), Some(75)] || codes == [Some(0), Some(0)], "round {round}: {codes:?}: {}", rig.said());

@@ -68,7 +68,7 @@ impl Rig {
     pub(super) fn configure(&self, settings: &str) {
         let topics: Vec<String> = self.topics.iter().map(|topic| format!("\"{topic}\"")).collect();
         let text = format!(
-            "[job]\nname = \"test\"\nworkers = 2\n[store]\nurl = \"{}\"\n[[source]]\nbrokers = \"{brokers}\"\ntopics = [{}]\n\
+            "[job]\nname = \"{job}\"\nworkers = 2\n[store]\nurl = \"{}\"\n[[source]]\nbrokers = \"{brokers}\"\ntopics = [{}]\n\
              topic_prefix = \"{prefix}\"\n[sink.kafka]\nbrokers = \"{brokers}\"\ntopic_prefix = \"{prefix}\"\n\
              transaction_timeout = \"10s\"\n[programme]\npath = \"{}\"\n{settings}\n",
             self.folder.path().join("store").display(),
@@ -76,6 +76,7 @@ impl Rig {
             default_programme().display(),
             brokers = self.brokers,
             prefix = self.prefix,
+            job = self.job(),
         );
         fs::write(self.config(), text).unwrap();
     }
@@ -86,7 +87,33 @@ impl Rig {
 
     /// The job's folder in the store.
     pub(super) fn store(&self) -> PathBuf {
-        self.folder.path().join("store/test")
+        self.folder.path().join("store").join(self.job())
+    }
+
+    /// Transactional ids are made of it, and all tests share a broker.
+    fn job(&self) -> &str {
+        self.prefix.trim_end_matches('-')
+    }
+
+    /// Reads one topic more; it is made where it is missing.
+    pub(super) fn also_reads(&mut self, topic: &str, settings: &str) {
+        self.topics.push(topic.to_owned());
+        self.configure(settings);
+        self.command(&["topics", "create"]);
+    }
+
+    /// The records of the journal that stand alone, oldest first.
+    pub(super) fn journal(&self) -> Vec<PathBuf> {
+        let numbered =
+            |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u64>().is_ok());
+        crate::results::files(&self.store().join("journal/records")).into_iter().filter(numbered).collect()
+    }
+
+    /// Waits until the journal holds so many records: the service is in the middle of its work then.
+    pub(super) fn wait_for_records(&self, service: &mut Child, count: usize) {
+        let there = within(Duration::from_secs(30), || self.journal().len() >= count || service.try_wait().unwrap().is_some());
+        assert!(service.try_wait().unwrap().is_none(), "it ended too soon: {}", self.said());
+        assert!(there, "its journal does not grow to {count} records: {}", self.said());
     }
 
     fn binary(&self, words: &[&str]) -> Command {
@@ -110,6 +137,13 @@ impl Rig {
         command.spawn().unwrap()
     }
 
+    /// Waits until a service has ended.
+    pub(super) fn ended(&self, mut service: Child) -> std::process::Output {
+        let over = within(Duration::from_secs(90), || service.try_wait().unwrap().is_some());
+        assert!(over, "it does not end: {}", self.said());
+        service.wait_with_output().unwrap()
+    }
+
     /// What the service has said so far.
     pub(super) fn said(&self) -> String {
         fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
@@ -117,7 +151,7 @@ impl Rig {
 
     /// Drains the job; gives its summary.
     pub(super) fn drain(&self, workers: u32) -> Value {
-        let output = wait(self.start(workers, &["--drain", "--json"]));
+        let output = self.ended(self.start(workers, &["--drain", "--json"]));
         assert_eq!(output.status.code(), Some(0), "the drain said: {}", self.said());
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -201,6 +235,27 @@ impl Rig {
                 }
             }
         }
+    }
+}
+
+impl Drop for Rig {
+    /// A test that fails leaves no service behind.
+    fn drop(&mut self) {
+        let _killed = Command::new("pkill").args(["-KILL", "-f"]).arg(self.config()).status();
+    }
+}
+
+/// Whether something happens within so long.
+pub(super) fn within(limit: Duration, mut happens: impl FnMut() -> bool) -> bool {
+    let since = std::time::Instant::now();
+    loop {
+        if happens() {
+            return true;
+        }
+        if since.elapsed() > limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, casino, digest, replayed, sums};
 use crate::broker::shared;
-use crate::results::{default_programme, succeed, wait};
+use crate::results::{default_programme, succeed};
 
 const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"";
 
@@ -63,7 +63,7 @@ fn a_service_on_the_wall_clock_gives_the_facts_of_a_replay_of_its_bindings() {
 
 fn terminate(service: std::process::Child, rig: &Rig) {
     Command::new("kill").arg(service.id().to_string()).status().unwrap();
-    let output = wait(service);
+    let output = rig.ended(service);
     assert_eq!(output.status.code(), Some(0), "{}", rig.said());
     assert!(rig.said().contains("a snapshot at the last commit is written"), "{}", rig.said());
 }

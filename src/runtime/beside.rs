@@ -1,0 +1,77 @@
+//! What goes into snapshots beside the state itself, and what becomes of them.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::epoch::Epoch;
+use crate::journal::News;
+use crate::kafka::Notice;
+
+/// What is known of rates and rulebooks, as records of topics that are compacted: a service cannot read them again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Known {
+    /// The first revision: file names and texts.
+    pub programme: Vec<(String, String)>,
+    /// Records, each with the epoch that bound it.
+    pub news: Vec<(Epoch, News)>,
+}
+
+/// What goes into snapshots beside the state itself.
+#[derive(Default)]
+pub struct Beside {
+    /// See [`Manifest::partitions`].
+    pub partitions: Vec<(String, u32)>,
+    /// See [`Manifest::known`].
+    pub known: Mutex<Known>,
+    /// The last epoch of which a snapshot is written, and what that took.
+    pub written: Mutex<Written>,
+    /// Where people are told that a snapshot could not be written, where that does not end the run.
+    pub notice: Option<Notice>,
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Beside").field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
+/// The newest snapshot that is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// After which epoch it was taken.
+    pub epoch: Epoch,
+    /// Its bytes.
+    pub bytes: u64,
+    /// How long writing it took.
+    pub took: Duration,
+    /// How many have been attempted.
+    pub count: u64,
+    /// Whether the last one could not be written: the next one has to stand alone.
+    pub failed: bool,
+}
+
+impl Beside {
+    /// What became of a snapshot.
+    pub(super) fn tell(&self, epoch: Epoch, outcome: Result<u64>, took: Duration) -> Result<()> {
+        let Ok(mut written) = self.written.lock() else { return Ok(()) };
+        written.count += 1;
+        written.failed = outcome.is_err();
+        match (outcome, &self.notice) {
+            (Ok(bytes), _) => (written.epoch, written.bytes, written.took) = (epoch, bytes, took),
+            (Err(error), Some(notice)) => {
+                notice(&format!("the snapshot after epoch {epoch} could not be written; the ones before it stand: {error:#}"));
+            }
+            (Err(error), None) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What was known after an epoch.
+    pub(super) fn known_at(&self, epoch: Epoch) -> Known {
+        let known = self.known.lock().map(|known| known.clone()).unwrap_or_default();
+        Known { news: known.news.into_iter().filter(|(bound, _)| *bound <= epoch).collect(), ..known }
+    }
+}
