@@ -65,11 +65,25 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
             eprintln!("tidemark: ended as asked; {how}");
             Ok(0)
         }
+        Outcome::Changed => Err(again()),
         Outcome::CutShort { snapshot } => {
             let how = if snapshot { "a snapshot at the last commit is written" } else { "the snapshot before it stands" };
             eprintln!("tidemark: the drain was cut short as asked; {how}");
             Ok(1)
         }
+    }
+}
+
+/// Starts this process once more, in its own place; gives why that is not possible.
+fn again() -> Failure {
+    use std::os::unix::process::CommandExt as _;
+    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    match std::env::current_exe() {
+        Ok(program) => {
+            let cause = std::process::Command::new(program).args(words).exec();
+            Failure::Failed(anyhow::anyhow!("cannot start anew to take in partitions: {cause}; start it again"))
+        }
+        Err(cause) => Failure::Failed(anyhow::anyhow!("cannot start anew to take in partitions: {cause}; start it again")),
     }
 }
 

@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc::Receiver;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};

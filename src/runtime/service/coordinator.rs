@@ -28,6 +28,8 @@ pub(super) struct NewsSource {
     pub(super) source: Box<dyn Source>,
     /// Up to here it is read before anything else.
     pub(super) first: u64,
+    /// Whether it has been taken in.
+    pub(super) active: bool,
 }
 
 /// The wall clock of epochs.
@@ -77,6 +79,8 @@ pub(super) struct Cutting {
     pub(super) programme: Vec<(String, String)>,
     /// Set when the process is asked to end.
     pub(super) asked_to_stop: Arc<AtomicBool>,
+    /// Set when a topic of the input has got more partitions.
+    pub(super) changed: Arc<AtomicBool>,
 }
 
 /// See the module's words.
@@ -108,6 +112,8 @@ pub(super) enum Ended {
     Asked,
     /// Somebody asked for it before what was bound was read again.
     AskedEarly,
+    /// A topic has got more partitions, and a snapshot was written: the next start takes them in.
+    Changed,
     /// Something went wrong; the reason stands elsewhere.
     Failed,
 }
@@ -210,6 +216,10 @@ impl Coordinator {
                     }
                 }
             }
+            each.active |= bound.taken_in.iter().any(|(number, ..)| *number == each.number);
+            if !each.active {
+                continue;
+            }
             let begun = bound.taken_in.iter().map(|(number, offset, _)| (*number, *offset));
             for (_, offset) in begun.chain(bound.ends.iter().copied()).filter(|(number, _)| *number == each.number) {
                 // The records of a compacted topic may be gone: they stand in the binding, the source only goes on behind them.
@@ -237,7 +247,8 @@ impl Coordinator {
             if self.control.stopped() {
                 return Ok(Ended::Failed);
             }
-            let asked = self.cutting.asked_to_stop.load(Ordering::Acquire);
+            let changed = self.cutting.changed.load(Ordering::Acquire);
+            let asked = changed || self.cutting.asked_to_stop.load(Ordering::Acquire);
             let begun = Instant::now();
             let buffered = self.control.buffered.load(Ordering::Relaxed);
             holding = buffered > if holding { BUFFER_BYTES_MAX / 2 } else { BUFFER_BYTES_MAX };
@@ -254,7 +265,9 @@ impl Coordinator {
             }
             let cut = self.cut(opening, std::mem::take(&mut first))?;
             if asked {
-                return self.wait_for_snapshot(Ended::Asked);
+                let ended = self.wait_for_snapshot(Ended::Asked)?;
+                let stop = self.cutting.asked_to_stop.load(Ordering::Acquire);
+                return Ok(if changed && !stop && ended != Ended::Failed { Ended::Changed } else { ended });
             }
             least = cut.least;
             if cut.drained {
@@ -371,6 +384,7 @@ impl Coordinator {
         let mut all: Vec<(u32, Batch)> = Vec::new();
         for each in &mut self.news {
             if let Some((_, offset, _)) = bound.taken_in.iter().find(|(number, ..)| *number == each.number) {
+                each.active = true;
                 each.source.seek(crate::epoch::Position { offset: *offset, byte: 0 })?;
             }
             let before = each.source.position().offset;

@@ -86,6 +86,8 @@ pub enum Outcome {
         /// Whether there is one.
         snapshot: bool,
     },
+    /// A topic has got more partitions, and a snapshot was written: a new start takes them in.
+    Changed,
     /// A drain was cut short by being asked to end.
     CutShort {
         /// Whether there is a snapshot at the last commit.
@@ -210,6 +212,7 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         taken_in: std::mem::take(&mut begun.taken_in),
         programme: std::mem::take(&mut begun.unbound_programme),
         asked_to_stop: Arc::clone(&options.asked_to_stop),
+        changed: look_out(options, &begun, &control)?,
     };
     let threads = pipeline.threads.take().ok_or_else(|| Failure::Defect("a pipeline without threads".to_owned()))?;
     let ended = read_on(options, pipeline, begun, cutting, watch).unwrap_or_else(|failure| {
@@ -228,10 +231,23 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         complete(&progress)?;
     }
     Ok(match ended {
+        Ended::Changed => Outcome::Changed,
         Ended::Drained => Outcome::Drained(Box::new(Summary::of(&progress))),
         other if options.drain => Outcome::CutShort { snapshot: other == Ended::Asked },
         other => Outcome::Asked { snapshot: other == Ended::Asked },
     })
+}
+
+/// Looks out for partitions that are added while the service runs; a drain has its ends already.
+fn look_out(options: &Options, begun: &Begun, control: &Arc<Control>) -> Result<Arc<AtomicBool>, Failure> {
+    let changed = Arc::new(AtomicBool::new(false));
+    if !options.drain {
+        let (inputs, seen, control) = (begun.inputs.clone(), Arc::clone(&changed), Arc::clone(control));
+        let (asked, notice) = (Arc::clone(&options.asked_to_stop), Arc::clone(&options.notice));
+        let stop = move || control.stopped() || asked.load(Ordering::Acquire);
+        spawn("partitions", move || topics::look_out(inputs, &seen, &stop, &notice))?;
+    }
+    Ok(changed)
 }
 
 /// Every record that was read must be accounted for.

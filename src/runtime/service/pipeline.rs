@@ -32,19 +32,21 @@ pub(super) struct Reading {
     pub(super) place: Place,
     /// Whether it holds rates or rulebooks, and up to where those are read before anything else.
     pub(super) reference: Option<u64>,
+    /// Whether it has been taken in: one that has not holds no time back.
+    pub(super) active: bool,
 }
 
 impl Reading {
     /// A partition that nothing is known of yet.
     pub(super) fn new(number: u32, source: Box<dyn Source>, known: &[Place], reference: Option<u64>) -> Self {
-        let place = known.iter().find(|place| place.partition == number).copied();
-        let place = place.unwrap_or_else(|| Place {
+        let found = known.iter().find(|place| place.partition == number).copied();
+        let place = found.unwrap_or_else(|| Place {
             partition: number,
             position: source.position(),
             clock: Clock::default(),
             ended: false,
         });
-        Self { source, place, reference }
+        Self { source, place, reference, active: found.is_some() }
     }
 }
 
@@ -114,19 +116,29 @@ fn hand_out(
         let (opening_in, opening) = channel();
         openings.push(opening_in);
         let (cuts, reports) = (cuts.clone(), reports.clone());
-        starts.push(Start { sources: Vec::new(), places: Vec::new(), restored: state, first, openings: opening, cuts, reports });
+        starts.push(Start {
+            sources: Vec::new(),
+            active: Vec::new(),
+            places: Vec::new(),
+            restored: state,
+            first,
+            openings: opening,
+            cuts,
+            reports,
+        });
     }
     let count = starts.len().max(1);
     let mut turn = 0;
-    for (number, Reading { source, place, reference }) in (0_u32..).zip(readings) {
+    for (number, Reading { source, place, reference, active }) in (0_u32..).zip(readings) {
         if let Some(limit) = reference {
-            news.push(NewsSource { number, source, first: limit });
+            news.push(NewsSource { number, source, first: limit, active });
             if let Some(start) = starts.first_mut() {
                 start.places.push(place);
             }
         } else if let Some(start) = starts.get_mut(turn % count) {
             start.places.push(place);
             start.sources.push((number, source));
+            start.active.extend(active.then_some(number));
             turn += 1;
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 
@@ -72,6 +73,39 @@ pub(super) fn inputs(config: &Config, notice: &Notice) -> Result<Vec<Input>, Fai
     }
     all.sort_by(|left, right| left.partition.cmp(&right.partition));
     Ok(all)
+}
+
+/// How often the brokers are asked whether a topic has got more partitions.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`.
+pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn() -> bool, notice: &Notice) {
+    let mut known: BTreeMap<(String, String), (Arc<Cluster>, u32)> = BTreeMap::new();
+    for input in inputs {
+        let key = (input.cluster.brokers.clone(), input.name());
+        known.entry(key).or_insert_with(|| (Arc::clone(&input.cluster), 0)).1 += 1;
+    }
+    let mut asked = Instant::now();
+    while !stop() {
+        std::thread::sleep(Duration::from_millis(100));
+        if asked.elapsed() < LOOK {
+            continue;
+        }
+        asked = Instant::now();
+        for ((brokers, name), (cluster, count)) in &known {
+            let Ok(inspector) = kafka::inspector(&**cluster) else { continue };
+            // Where there is no answer, others say so.
+            let Ok(answer) = inspector.client().fetch_metadata(Some(name), TIMEOUT) else { continue };
+            let now = answer.topics().first().map_or(0, |topic| topic.partitions().len() as u32);
+            if now > *count {
+                notice(&format!(
+                    "topic {name} at {brokers} has {now} partitions now, {count} before; they are taken in with the next epoch"
+                ));
+                changed.store(true, Ordering::Release);
+                return;
+            }
+        }
+    }
 }
 
 /// Where a job publishes; every topic has to be there.

@@ -62,6 +62,8 @@ pub(super) struct Cut {
 /// What a worker is started with.
 pub(super) struct Start {
     pub(super) sources: Vec<(u32, Box<dyn Source>)>,
+    /// Those of them that have been taken in.
+    pub(super) active: Vec<u32>,
     /// Where all of its partitions stand; those that somebody else reads for it too.
     pub(super) places: Vec<Place>,
     pub(super) restored: Option<Restored>,
@@ -79,6 +81,8 @@ struct Reader<'w> {
     input: InputHandle<Epoch, VecBuilder<Arrival>>,
     clocks: dataflows::Clocks,
     sources: Vec<(u32, Box<dyn Source>)>,
+    /// Partitions that have been taken in; others are not read and hold no time back.
+    active: Vec<u32>,
     cuts: Sender<Cut>,
 }
 
@@ -105,6 +109,7 @@ pub(super) fn run(
         input,
         clocks,
         sources: start.sources,
+        active: start.active,
         cuts: start.cuts,
     };
     if let Err(failure) = reader.read_all(index, &start.openings) {
@@ -154,6 +159,9 @@ impl Reader<'_> {
         for (partition, offset, _) in &opening.taken_in {
             if let Some((_, source)) = self.sources.iter_mut().find(|(number, _)| number == partition) {
                 source.seek(Position { offset: *offset, byte: 0 })?;
+                if !self.active.contains(partition) {
+                    self.active.push(*partition);
+                }
             }
         }
         let before: Vec<(u32, u64)> = self.sources.iter().map(|(number, source)| (*number, source.position().offset)).collect();
@@ -206,7 +214,8 @@ impl Reader<'_> {
     fn places(&self, opening: &Opening, at_end: &[u32]) -> Vec<Place> {
         let known = self.clocks.borrow();
         let events = opening.now.is_none();
-        let own = self.sources.iter().map(|(number, source)| (*number, source.position().offset, at_end.contains(number)));
+        let active = self.sources.iter().filter(|(number, _)| self.active.contains(number));
+        let own = active.map(|(number, source)| (*number, source.position().offset, at_end.contains(number)));
         let extra = opening.extra.iter().map(|(number, _, offset, end)| (*number, *offset, *end));
         own.chain(extra)
             .map(|(partition, offset, end)| {
@@ -242,7 +251,8 @@ impl Reader<'_> {
         let mut order: Vec<(i64, usize)> = Vec::new();
         let mut waiting = false;
         for (at, (partition, source)) in self.sources.iter().enumerate() {
-            if opening.drain.as_ref().is_some_and(|ends| is_drained(ends, *partition, source.position())) {
+            let drained = opening.drain.as_ref().is_some_and(|ends| is_drained(ends, *partition, source.position()));
+            if drained || !self.active.contains(partition) {
                 continue;
             }
             let least = clocks.iter().find(|place| place.partition == *partition).map(|place| place.clock.least(self.job.clock));

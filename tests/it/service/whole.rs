@@ -3,7 +3,11 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::rig::{Rig, casino, digest, replayed, sums};
+use rdkafka::admin::{AdminOptions, NewPartitions};
+use rdkafka::producer::BaseRecord;
+use tidemark::kafka;
+
+use super::rig::{Rig, casino, digest, replayed, sums, within};
 use crate::broker::shared;
 use crate::results::{default_programme, succeed};
 
@@ -66,4 +70,30 @@ fn terminate(service: std::process::Child, rig: &Rig) {
     let output = rig.ended(service);
     assert_eq!(output.status.code(), Some(0), "{}", rig.said());
     assert!(rig.said().contains("a snapshot at the last commit is written"), "{}", rig.said());
+}
+
+#[test]
+fn a_partition_that_is_added_while_it_runs_is_taken_in_by_the_next_binding() {
+    let casino = casino(6_000, 68);
+    let wall = "[clock]\nmode = \"wall\"\nspeed = 100000\nstart = \"2026-01-01T00:00:00Z\"\n[http]\nlisten = \"\"";
+    let rig = Rig::new(shared(), "grown", &casino, wall);
+    rig.produce(&casino, None);
+    let service = rig.start(2, &[]);
+    std::thread::sleep(Duration::from_secs(1));
+    let topic = format!("{}bets.v1", rig.prefix);
+    let admin = kafka::admin(&rig.brokers.as_str().into()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(admin.create_partitions(&[NewPartitions::new(&topic, 4)], &AdminOptions::new())).unwrap();
+    let bet = r#"{"event_id":"late-1","event_type":"BetPlaced","source":"wallet","player_id":"new","occurred_at":"2026-02-01T00:00:00Z","bet_id":"b-1","amount":"1.00","currency":"EUR"}"#;
+    let producer = kafka::producer(rig.brokers.as_str()).unwrap();
+    let record = BaseRecord::to(&topic).partition(3).key(b"default:new".as_slice()).payload(bet.as_bytes());
+    let taken_in = format!("topic {topic}, partition 3 is read from its first offset, 0");
+    assert!(within(Duration::from_secs(30), || rig.said().contains(&taken_in)), "{}", rig.said());
+    kafka::send(&producer, record).unwrap();
+    kafka::finish(&producer).unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    terminate(service, &rig);
+    let summary = rig.drain(1);
+    assert_eq!(summary["events_in"], 6_001);
+    assert_eq!(rig.verified()["facts_digest"], summary["facts_digest"]);
 }
