@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use thiserror::Error;
 
-pub use self::records::{Body, Bound, Generation, News, Record};
+pub use self::records::{Body, Bound, Generation, News, Record, folded, unfolded};
 use crate::runtime::store::{Created, Store};
 
 /// So many records are merged into a segment.

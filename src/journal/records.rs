@@ -63,6 +63,9 @@ pub struct Bound {
     /// Partitions that were read to their end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_end: Vec<u32>,
+    /// Whether those are the same as with the epoch before it in the same record; then `at_end` is left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub same_ends: bool,
     /// Partitions that are taken in with this epoch, or read on after a drain: from which offset, and logical
     /// time before the epoch, where there was any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,11 +80,45 @@ pub struct Bound {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finish: bool,
     /// How many records it holds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub count: u64,
     /// The sum of their hashes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub input: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Epochs as a record holds them: what repeats itself from one to the next is left out.
+#[must_use]
+pub fn folded(mut epochs: Vec<Bound>) -> Vec<Bound> {
+    for at in (1..epochs.len()).rev() {
+        if let [.., before, this] = epochs.get_mut(..=at).unwrap_or_default()
+            && before.at_end == this.at_end
+        {
+            this.at_end = Vec::new();
+            this.same_ends = true;
+        }
+    }
+    epochs
+}
+
+/// The epochs of a record as they were.
+#[must_use]
+pub fn unfolded(epochs: &[Bound]) -> Vec<Bound> {
+    let mut all: Vec<Bound> = Vec::with_capacity(epochs.len());
+    for bound in epochs {
+        let mut whole = bound.clone();
+        if whole.same_ends {
+            whole.same_ends = false;
+            whole.at_end = all.last().map(|before| before.at_end.clone()).unwrap_or_default();
+        }
+        all.push(whole);
+    }
+    all
 }
 
 /// A record of a topic of rates or rulebooks, kept whole.

@@ -114,3 +114,14 @@ fn a_segment_that_a_zombie_made_of_the_same_records_is_passed_over_and_collected
     assert!(store.get(&segment_name(1, 200)).unwrap().is_none());
     assert_eq!(read_all(&store).unwrap().len(), 513);
 }
+
+#[test]
+fn what_repeats_itself_is_left_out_and_comes_back() {
+    let bound = |epoch, at_end: &[u32]| Bound { epoch, at_end: at_end.to_vec(), ..Bound::default() };
+    let epochs = vec![bound(1, &[]), bound(2, &[]), bound(3, &[0, 2]), bound(4, &[0, 2]), bound(5, &[0, 2]), bound(6, &[])];
+    let short = folded(epochs.clone());
+    let same: Vec<bool> = short.iter().map(|each| each.same_ends).collect();
+    assert_eq!(same, [false, true, false, true, true, false]);
+    assert!(short[3].at_end.is_empty());
+    assert_eq!(unfolded(&short), epochs);
+}

@@ -133,7 +133,7 @@ impl Summary {
             unknown_game_total: tally.unknown_game_total,
             facts: facts.collect(),
             profiles: tally.profiles,
-            facts_digest: format!("{:032x}", tally.digest),
+            facts_digest: format!("{:032x}", tally.facts_digest()),
             logical_time: progress.logical_time.map(|at| Instant(at).to_string()),
         }
     }

@@ -31,11 +31,15 @@ pub struct Tally {
     pub fx_missing_total: u64,
     /// Facts by topic.
     pub facts: [u64; Topic::ALL.len()],
-    /// The sum of the hashes of all facts, of profiles only the final ones; in hex.
+    /// The sum of the hashes of all facts but profiles, in hex.
     #[serde(with = "hex128")]
     pub digest: u128,
     /// Final profiles.
     pub profiles: u64,
+    /// The sum of their hashes. Every end of a drain gives each player another final one, which takes the place of
+    /// the one before.
+    #[serde(default, with = "hex128")]
+    pub final_profiles: u128,
     /// What points came to.
     #[serde(default)]
     pub points: Points,
@@ -87,8 +91,21 @@ impl Tally {
     pub fn add_blocks(&mut self, blocks: &Blocks) {
         for (topic, block) in Topic::ALL.iter().zip(blocks) {
             self.facts[*topic as usize] += block.count;
-            self.digest = self.digest.wrapping_add(block.digest);
+            let sum = if *topic == Topic::Profiles { &mut self.final_profiles } else { &mut self.digest };
+            *sum = sum.wrapping_add(block.digest);
         }
+    }
+
+    /// An end begins: the final profiles that come now are each player's.
+    pub const fn begin_end(&mut self) {
+        self.profiles = 0;
+        self.final_profiles = 0;
+    }
+
+    /// The digest over all facts, of profiles only each player's final one.
+    #[must_use]
+    pub const fn facts_digest(&self) -> u128 {
+        self.digest.wrapping_add(self.final_profiles)
     }
 
     /// Adds counts of another part of the same epoch.

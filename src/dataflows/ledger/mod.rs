@@ -163,7 +163,8 @@ impl Ledger {
             if let (Some(least), Some(last)) =
                 (self.least.get_mut(parcel.from as usize), self.lasts.get_mut(parcel.from as usize))
             {
-                *least = (*least).max(parcel.least);
+                // A partition that was at its end may be read on: what is the least may come back, logical time may not.
+                *least = parcel.least;
                 *last = parcel.last;
             }
         }

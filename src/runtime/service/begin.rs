@@ -377,8 +377,13 @@ fn taken_in(history: &History, inputs: &[Input], ends: &[(u64, u64)], notice: &N
 }
 
 impl Begun {
-    /// Whether a drain has nothing to do: nothing new is there, and what was there is at its end.
+    /// Whether a drain has nothing to do at all.
     pub(super) fn is_drained(&self) -> bool {
+        self.bounds.is_empty() && self.is_at_its_end()
+    }
+
+    /// Whether nothing new is there, and what was there has come to its end.
+    pub(super) fn is_at_its_end(&self) -> bool {
         let reached = |number: u32| {
             let replayed = self.bounds.iter().rev().flat_map(|bound| &bound.ends).find(|(each, _)| *each == number);
             let known = self.progress.places.iter().find(|place| place.partition == number);
@@ -388,7 +393,7 @@ impl Begun {
             Some(offset) => offset >= *end,
             None => low >= end,
         });
-        nothing_new && self.bounds.is_empty() && (self.finished || self.last_bound == 0)
+        nothing_new && (self.finished || self.last_bound == 0)
     }
 
     /// How many records lie between the snapshot and the ends of the partitions.

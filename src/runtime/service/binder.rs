@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Control;
 use crate::epoch::Epoch;
-use crate::journal::{Body, Bound, Journal, Refused};
+use crate::journal::{Body, Bound, Journal, Refused, folded};
 use crate::runtime::Failure;
 
 /// An epoch is bound so often at least, also when nothing was read.
@@ -41,7 +41,7 @@ pub(super) fn run(mut journal: Journal, messages: &Receiver<Message>, bound: &Ar
         }
         let due = cut.front().is_some_and(|first| first.epoch <= wanted) || last.elapsed() >= AT_LEAST || !open;
         if due && let Some(newest) = cut.back().map(|newest| newest.epoch) {
-            match journal.append(Body::Binding(cut.drain(..).collect())) {
+            match journal.append(Body::Binding(folded(cut.drain(..).collect()))) {
                 Ok(_) => bound.store(newest, Ordering::Release),
                 Err(Refused::Superseded(why) | Refused::Conflict(why)) => {
                     control.fail(Failure::Superseded(format!(

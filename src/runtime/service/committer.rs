@@ -104,6 +104,9 @@ impl Committer {
 
     fn publish(&mut self, epoch: Epoch, parts: Vec<Closed>) -> Result<(), Failure> {
         let mut last = false;
+        if parts.iter().any(|part| part.last) {
+            self.progress.tally.begin_end();
+        }
         let mut lanes: Vec<Option<Box<Lane>>> = (0..self.shards).map(|_| None).collect();
         for (worker, part) in (0_u32..).zip(parts) {
             let tally = &mut self.progress.tally;

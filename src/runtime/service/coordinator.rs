@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::Control;
 use super::binder;
 use super::pipeline::Pipeline;
+use super::wall::WallClock;
 use super::worker::{Cut, Opening, totals};
 use crate::dataflows::ledger::{FULL_EVERY, SnapshotPort};
 use crate::epoch::Epoch;
@@ -30,33 +31,6 @@ pub(super) struct NewsSource {
     pub(super) first: u64,
     /// Whether it has been taken in.
     pub(super) active: bool,
-}
-
-/// The wall clock of epochs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WallClock {
-    pub(super) speed: u32,
-    /// What it was at `begun`.
-    pub(super) base: i64,
-    pub(super) begun: Instant,
-}
-
-impl WallClock {
-    /// The machine's clock, or one that starts at `start` and runs `speed` times as fast.
-    pub(super) fn new(speed: u32, start: Option<i64>, last: Option<i64>) -> Self {
-        let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        let base = match start {
-            Some(start) => last.map_or(start, |last| last.max(start)),
-            None if speed > 1 => last.unwrap_or(machine),
-            None => machine,
-        };
-        Self { speed, base, begun: Instant::now() }
-    }
-
-    fn now(&self) -> i64 {
-        let passed = self.begun.elapsed().as_micros() as i64;
-        self.base.saturating_add(passed.saturating_mul(i64::from(self.speed)) / 1_000)
-    }
 }
 
 /// What became known with an epoch, and the records that said so: partition, records, offset, whether that is its end.
@@ -235,6 +209,13 @@ impl Coordinator {
         let mut rules = self.book.rules();
         rules.defects = self.defects;
         Arc::new(Reference { rules, found })
+    }
+
+    /// Waits until everything so far is visible.
+    pub(super) fn settle(&self) {
+        while self.control.visible.load(Ordering::Acquire) < self.epoch && !self.control.stopped() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Reads on until there is an end.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::{Body, Bound, Generation, Record};
+use crate::journal::{Body, Bound, Generation, Record, unfolded};
 use crate::runtime::Failure;
 use crate::sources::Partition;
 use tidemark_domain::programme::source::SourceFile;
@@ -38,7 +38,7 @@ impl History {
                     table = names.iter().map(|name| number_of(partitions, name)).collect();
                 }
                 Body::Binding(bounds) => {
-                    for bound in bounds {
+                    for bound in unfolded(bounds) {
                         history.take(bound, &table, &names)?;
                     }
                 }
@@ -47,17 +47,16 @@ impl History {
         Ok(history)
     }
 
-    fn take(&mut self, bound: &Bound, table: &[Option<u32>], names: &[(String, u32)]) -> Result<(), Failure> {
+    fn take(&mut self, mut bound: Bound, table: &[Option<u32>], names: &[(String, u32)]) -> Result<(), Failure> {
+        let epoch = bound.epoch;
         let number = |old: u32| {
             table.get(old as usize).copied().flatten().ok_or_else(|| {
                 let name = names.get(old as usize).map_or_else(|| format!("{old}"), |(topic, number)| format!("{topic}, partition {number}"));
                 Failure::Mismatch(format!(
-                    "epoch {} was bound with topic {name}, which is not in the configuration any more: put it back into [[source]] topics",
-                    bound.epoch
+                    "epoch {epoch} was bound with topic {name}, which is not in the configuration any more: put it back into [[source]] topics"
                 ))
             })
         };
-        let mut bound = bound.clone();
         for (partition, _) in &mut bound.ends {
             *partition = number(*partition)?;
         }

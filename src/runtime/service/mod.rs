@@ -24,6 +24,7 @@ mod history;
 mod pipeline;
 mod topics;
 mod verify;
+mod wall;
 mod watch;
 mod worker;
 
@@ -39,8 +40,9 @@ pub use self::verify::{Verified, verify};
 use self::begin::Begun;
 use self::committer::Target;
 use self::control::Control;
-use self::coordinator::{Coordinator, Cutting, Ended, WallClock};
+use self::coordinator::{Coordinator, Cutting, Ended};
 use self::pipeline::{Pipeline, Plan, Reading, spawn};
+use self::wall::WallClock;
 use crate::config::{Config, Mode};
 use crate::kafka::Notice;
 use crate::runtime::replay::Summary;
@@ -263,7 +265,7 @@ fn complete(progress: &crate::sinks::tally::Progress) -> Result<(), Failure> {
 fn read_on(
     options: &Options,
     pipeline: Pipeline,
-    mut begun: Begun,
+    begun: Begun,
     cutting: Cutting,
     watch: &watch::Watch,
 ) -> Result<Ended, Failure> {
@@ -271,7 +273,7 @@ fn read_on(
     let mut coordinator =
         Coordinator::new(pipeline, begun.book.clone(), options.defects, names, begun.last_now, in_flight, cutting);
     coordinator.epoch = begun.progress.epoch;
-    let bounds = std::mem::take(&mut begun.bounds);
+    let bounds = begun.bounds.clone();
     let replayed = bounds.len();
     watch.catching_up(begun.behind());
     if !coordinator.replay(bounds)? {
@@ -281,6 +283,10 @@ fn read_on(
         (options.notice)(&format!("{replayed} bound epochs were read again; going on with epoch {}", coordinator.epoch + 1));
     }
     watch.ready();
+    if options.drain && begun.is_at_its_end() {
+        coordinator.settle();
+        return Ok(Ended::Drained);
+    }
     coordinator.live()
 }
 

@@ -275,7 +275,10 @@ impl Shard {
             }
             match self.recover(&record)? {
                 None => return Ok(false),
-                Some(true) => break,
+                Some(true) => {
+                    self.prove()?;
+                    break;
+                }
                 Some(false) => attempt = self.again(&record, commit),
             }
         }
@@ -285,6 +288,17 @@ impl Shard {
             recycle(*lane);
         }
         Ok(true)
+    }
+
+    /// The progress record is there: so must be everything that it speaks of. A client has been seen to lose records
+    /// and to commit what was left (librdkafka issue 3575).
+    fn prove(&self) -> Result<(), Failure> {
+        let patience = self.outputs.transaction_timeout;
+        let read = || -> anyhow::Result<()> {
+            let progress = tail::progress(&self.outputs, &[self.number], u64::MAX, patience)?;
+            tail::check_last(&self.outputs, &progress, patience).map(drop)
+        };
+        read().map_err(|error| Failure::Failed(error.context("a commit whose outcome was not known was read back")))
     }
 
     /// Sends what is held once more, in a new transaction, and commits it.

@@ -9,7 +9,7 @@ use tidemark::kafka;
 
 use super::rig::{Rig, casino, digest, replayed, sums, within};
 use crate::broker::shared;
-use crate::results::{default_programme, succeed};
+use crate::results::{default_programme, files, succeed};
 
 const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"";
 
@@ -46,16 +46,9 @@ fn a_service_on_the_wall_clock_gives_the_facts_of_a_replay_of_its_bindings() {
     terminate(service, &rig);
     let summary = rig.drain(3);
     assert_eq!(summary["events_in"], 30_000);
-    let out = rig.folder.path().join("again");
-    let mut replay = Command::new(env!("CARGO_BIN_EXE_tidemark"));
-    let topics: Vec<String> = ["bets.v1", "fx.v1", "loyalty.commands.v1", "payments.v1", "players.v1", "sessions.v1"]
-        .iter()
-        .map(|topic| format!("{}{topic}", rig.prefix))
-        .collect();
-    let events = format!("kafka://{}/{}", rig.brokers, topics.join(","));
-    replay.args(["replay", "--workers", "2", "--events", &events, "--bindings"]).arg(rig.store());
-    succeed(replay.arg("--programme").arg(default_programme()).arg("--out").arg(&out));
-    let again: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    let summary_again = bound(&rig);
+    let out = rig.folder.path().join("bound");
+    let again: serde_json::Value = serde_json::from_str(&summary_again).unwrap();
     assert_eq!(again["facts_digest"], summary["facts_digest"]);
     let (mut published, mut wanted) = (rig.published(), sums(&out));
     // Profiles leave by and by in the service.
@@ -96,4 +89,43 @@ fn a_partition_that_is_added_while_it_runs_is_taken_in_by_the_next_binding() {
     let summary = rig.drain(1);
     assert_eq!(summary["events_in"], 6_001);
     assert_eq!(rig.verified()["facts_digest"], summary["facts_digest"]);
+}
+
+#[test]
+fn a_job_that_is_drained_half_way_has_each_players_last_profile_in_its_digest() {
+    let (half, casino) = (casino(6_000, 69), casino(12_000, 69));
+    let rig = Rig::new(shared(), "half", &casino, EVENTS);
+    rig.produce(&half, None);
+    let first = rig.drain(2);
+    rig.produce(&casino, None);
+    let second = rig.drain(1);
+    assert_eq!(second["events_in"], 18_000);
+    assert_ne!(first["facts_digest"], second["facts_digest"]);
+    // The newest snapshots gone: what was bound is read again, and nothing new is bound or published.
+    let lines = rig.published();
+    let records = rig.journal().len();
+    for object in files(&rig.store().join("snapshots")).iter().rev().take(2) {
+        std::fs::remove_file(object).unwrap();
+    }
+    assert_eq!(rig.drain(3), second);
+    assert_eq!(rig.published(), lines);
+    assert_eq!(rig.journal().len(), records + 1, "more than the start was written down");
+    assert_eq!(rig.verified()["facts_digest"], second["facts_digest"]);
+    let replayed: serde_json::Value = serde_json::from_str(&bound(&rig)).unwrap();
+    assert_eq!(replayed["facts_digest"], second["facts_digest"]);
+    assert_eq!(replayed["profiles"], second["profiles"]);
+}
+
+/// The summary of a replay of what a job has bound.
+fn bound(rig: &Rig) -> String {
+    let out = rig.folder.path().join("bound");
+    let topics: Vec<String> = ["bets.v1", "fx.v1", "loyalty.commands.v1", "payments.v1", "players.v1", "sessions.v1"]
+        .iter()
+        .map(|topic| format!("{}{topic}", rig.prefix))
+        .collect();
+    let events = format!("kafka://{}/{}", rig.brokers, topics.join(","));
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_tidemark"));
+    replay.args(["replay", "--workers", "2", "--events", &events, "--bindings"]).arg(rig.store());
+    succeed(replay.arg("--programme").arg(default_programme()).arg("--out").arg(&out));
+    std::fs::read_to_string(out.join("summary.json")).unwrap()
 }
