@@ -49,9 +49,9 @@ struct Row {
 /// Why it ended.
 pub(super) fn inspect(folder: &Path, json: bool) -> Result<u8, Failure> {
     // Only looking must not leave a new folder behind.
-    if !folder.join("job.json").is_file() {
+    if !folder.join("job.json").is_file() && !folder.join("journal").is_dir() {
         return Err(Failure::Usage(format!(
-            "{} is no state folder: it has no job.json; give the folder that replay had as --state",
+            "{} is no state folder: it has no job.json; give the folder that replay had as --state, or STORE/JOB of a service",
             folder.display()
         )));
     }

@@ -362,7 +362,9 @@ impl Renewal {
         let written = beside.and_then(|beside| beside.written.lock().ok().map(|written| *written));
         if let Some(written) = written.filter(|written| written.count > self.snapshots) {
             self.snapshots = written.count;
-            self.metrics.snapshot_took(written.took, written.bytes);
+            if !written.failed {
+                self.metrics.snapshot_took(written.took, written.bytes);
+            }
         }
     }
 }

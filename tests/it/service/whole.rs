@@ -23,6 +23,7 @@ fn a_drain_in_mode_events_gives_the_facts_of_a_replay() {
     assert_eq!(summary["facts_digest"], digest(&wanted.summary));
     assert_eq!(rig.published(), wanted.lines);
     assert_eq!(rig.verified()["facts_digest"], digest(&wanted.summary));
+    succeed(Command::new(env!("CARGO_BIN_EXE_tidemark")).args(["snapshot", "inspect"]).arg(rig.store()));
     // Nothing is left: nothing is bound, nothing published.
     assert_eq!(rig.drain(1), summary);
     assert!(rig.said().contains("nothing was bound or published"), "{}", rig.said());
