@@ -157,9 +157,12 @@ fn config(cluster: &Cluster) -> ClientConfig {
 /// # Errors
 /// Where librdkafka refuses the settings.
 pub fn inspector(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
-    let cluster = cluster.into();
-    let mut config = config(&cluster);
-    config.set("isolation.level", "read_committed");
+    asking(&cluster.into(), "read_committed")
+}
+
+fn asking(cluster: &Cluster, isolation: &str) -> Result<Consumer, Error> {
+    let mut config = config(cluster);
+    config.set("isolation.level", isolation);
     let client = config.create_with_context(Context::default());
     client
         .map(|client| Consumer(Some(client)))
@@ -171,12 +174,7 @@ pub fn inspector(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
 /// # Errors
 /// Where librdkafka refuses the settings.
 pub fn uncommitted_inspector(cluster: &Cluster) -> Result<Consumer, Error> {
-    let mut config = config(cluster);
-    config.set("isolation.level", "read_uncommitted");
-    let client = config.create_with_context(Context::default());
-    client
-        .map(|client| Consumer(Some(client)))
-        .map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))
+    asking(cluster, "read_uncommitted")
 }
 
 /// What the offsets of sources are committed under, for tools that show lag: a group that nobody joins.
@@ -378,6 +376,39 @@ fn usable(known: &Metadata, name: &str) -> bool {
 
 /// Where a message to a person goes.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Tries until it succeeds or fails for good; while it does not, a person is told every ten seconds that Kafka is
+/// awaited. `passes` says of which failures a later try may be free.
+///
+/// # Errors
+/// The first failure that does not pass.
+pub fn patiently<T>(
+    brokers: &str,
+    notice: &Notice,
+    passes: impl Fn(&anyhow::Error) -> bool,
+    attempt: impl Fn() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut silence = Silence::default();
+    // The first look at the clock, before the first attempt.
+    silence.lasts();
+    loop {
+        match attempt() {
+            Err(error) if passes(&error) => {
+                if let Some(seconds) = silence.lasts() {
+                    notice(&format!("waiting for Kafka at {brokers} since {seconds} s: {error:#}"));
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Whether something failed because of Kafka, and not for what was read from it.
+#[must_use]
+pub fn is_kafkas(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<KafkaError>())
+}
 
 /// How long nothing has come, and when to say so: every ten seconds.
 #[derive(Debug, Default)]

@@ -11,6 +11,7 @@ pub mod config;
 mod container;
 mod dataflows;
 pub mod epoch;
+mod hex;
 pub mod journal;
 pub mod kafka;
 pub mod metrics;

@@ -380,9 +380,9 @@ pub enum Dlq {
     Replay(DlqReplay),
 }
 
-/// `dlq list`
+/// Of which job, and which of its dead letters.
 #[derive(Debug, clap::Args)]
-pub struct DlqList {
+pub struct Letters {
     /// The configuration of the service
     #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
     pub config: PathBuf,
@@ -392,6 +392,14 @@ pub struct DlqList {
     /// Only this kind
     #[arg(long, value_name = "K", value_parser = KINDS)]
     pub kind: Option<String>,
+}
+
+/// `dlq list`
+#[derive(Debug, clap::Args)]
+pub struct DlqList {
+    /// Of which job, and which of its letters
+    #[command(flatten)]
+    pub letters: Letters,
     /// Begin at these offsets of the dead-letter topic, as PARTITION@OFFSET; other partitions from their start
     #[arg(long, value_name = "P@O", value_delimiter = ',')]
     pub since: Vec<String>,
@@ -406,15 +414,9 @@ pub struct DlqList {
 /// `dlq replay`
 #[derive(Debug, clap::Args)]
 pub struct DlqReplay {
-    /// The configuration of the service
-    #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
-    pub config: PathBuf,
-    /// Only what came from this topic, without its prefix
-    #[arg(long, value_name = "T")]
-    pub topic: Option<String>,
-    /// Only this kind
-    #[arg(long, value_name = "K", value_parser = KINDS)]
-    pub kind: Option<String>,
+    /// Of which job, and which of its letters
+    #[command(flatten)]
+    pub letters: Letters,
     /// Only letters with these ids: their own, or those of the original events
     #[arg(long, num_args = 1.., value_name = "EVENT_ID")]
     pub id: Vec<String>,

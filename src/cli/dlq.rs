@@ -1,14 +1,12 @@
 //! `dlq list` and `dlq replay`: what was set aside, and a second chance for it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
 use super::args::{Dlq, DlqList, DlqReplay};
 use super::{config, print};
-use crate::kafka::Notice;
 use crate::runtime::Failure;
 use crate::runtime::dlq::{self, DeadLetter, Filed, Filter, Judged, Order, Report};
 
@@ -24,10 +22,6 @@ pub(super) fn run(command: &Dlq) -> Result<u8, Failure> {
         Dlq::List(arguments) => list(arguments),
         Dlq::Replay(arguments) => replay(arguments),
     }
-}
-
-fn notice() -> Notice {
-    Arc::new(|line: &str| eprintln!("tidemark: {line}"))
 }
 
 /// A text that is printed by and by.
@@ -57,11 +51,11 @@ struct Line<'a> {
 
 fn list(arguments: &DlqList) -> Result<u8, Failure> {
     let since = since(&arguments.since)?;
-    let filter = Filter { topic: arguments.topic.clone(), kind: arguments.kind.clone(), ..Filter::default() };
+    let filter = Filter { topic: arguments.letters.topic.clone(), kind: arguments.letters.kind.clone(), ..Filter::default() };
     let mut printer = Printer::default();
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     let (mut found, mut shown) = (0_u64, 0_u64);
-    let ends = dlq::read(&config::load(&arguments.config)?, &since, &notice(), &mut |filed| {
+    let ends = dlq::read(&config::load(&arguments.letters.config)?, &since, &print::notice(), &mut |filed| {
         if !filter.takes(&filed.letter) {
             return Ok(());
         }
@@ -140,15 +134,15 @@ fn in_words(filed: &Filed) -> String {
 fn replay(arguments: &DlqReplay) -> Result<u8, Failure> {
     let order = Order {
         filter: Filter {
-            topic: arguments.topic.clone(),
-            kind: arguments.kind.clone(),
+            topic: arguments.letters.topic.clone(),
+            kind: arguments.letters.kind.clone(),
             ids: arguments.id.iter().cloned().collect(),
         },
         from: arguments.from.clone(),
         send: arguments.yes,
     };
     let mut printer = Printer::default();
-    let report = dlq::replay(&config::load(&arguments.config)?, &order, &notice(), &mut |letter, judged| {
+    let report = dlq::replay(&config::load(&arguments.letters.config)?, &order, &print::notice(), &mut |letter, judged| {
         let text = told(letter, judged, arguments.yes);
         Ok(printer.push(&text)?)
     })?;

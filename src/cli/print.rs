@@ -1,10 +1,13 @@
-//! Standard output. Whoever reads it may go away (`| head`): that ends the output and is no failure.
+//! Standard output, and notices on standard error. Whoever reads the output may go away (`| head`): that ends it and
+//! is no failure.
 
 use std::io::{ErrorKind, Write as _};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::kafka::Notice;
 use crate::runtime::Failure;
 
 /// Prints bytes as they are.
@@ -66,6 +69,11 @@ pub(super) fn size(bytes: u64) -> String {
         value /= 1_000.0;
     }
     format!("{value:.1} TB")
+}
+
+/// What happens while a command runs goes to standard error, a line each.
+pub(super) fn notice() -> Notice {
+    Arc::new(|line: &str| eprintln!("tidemark: {line}"))
 }
 
 #[cfg(test)]

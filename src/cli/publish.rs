@@ -1,10 +1,7 @@
 //! `programme publish`: a new revision, for a service that runs.
 
-use std::sync::Arc;
-
 use super::args::Publish;
 use super::{config, print};
-use crate::kafka::Notice;
 use crate::runtime::Failure;
 use crate::runtime::publish::{By, Published, publish};
 
@@ -13,7 +10,7 @@ use crate::runtime::publish::{By, Published, publish};
 /// # Errors
 /// Why nothing was published.
 pub(super) fn run(arguments: &Publish) -> Result<u8, Failure> {
-    let notice: Notice = Arc::new(|line: &str| eprintln!("tidemark: {line}"));
+    let notice = print::notice();
     let by = By { author: arguments.author.as_deref(), role: arguments.role.as_deref() };
     let published = publish(&config::load(&arguments.config)?, &arguments.path, by, &notice)?;
     print::text(&in_words(&published)).map(|()| 0)

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         drain: arguments.drain,
         accept_divergence: arguments.accept_divergence,
         defects: replay::defects(arguments.defect.as_deref())?,
-        notice: Arc::new(|line: &str| eprintln!("tidemark: {line}")),
+        notice: print::notice(),
         asked_to_stop,
     };
     match service::run(&options)? {
@@ -97,7 +97,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<u8, Failure> {
         drain: false,
         accept_divergence: false,
         defects: replay::defects(None)?,
-        notice: Arc::new(|line: &str| eprintln!("tidemark: {line}")),
+        notice: print::notice(),
         asked_to_stop: Arc::new(AtomicBool::new(false)),
     };
     let found = service::verify(&options)?;

@@ -1,15 +1,9 @@
 //! `topics print|check|create`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::{config, print};
-use crate::kafka::Notice;
 use crate::runtime::{Failure, topics};
-
-fn notice() -> Notice {
-    Arc::new(|line: &str| eprintln!("tidemark: {line}"))
-}
 
 /// Says what topics a job needs, and how they have to be.
 ///
@@ -41,7 +35,7 @@ pub(super) fn show(path: &Path, partitions: u32, json: bool) -> Result<u8, Failu
 /// # Errors
 /// Where the brokers do not say how they are.
 pub(super) fn check(path: &Path, json: bool) -> Result<u8, Failure> {
-    let findings = topics::check(&config::load(path)?, &notice())?;
+    let findings = topics::check(&config::load(path)?, &print::notice())?;
     let problems = findings.iter().filter(|finding| finding.problem).count();
     if json {
         print::json(&findings)?;
@@ -64,7 +58,7 @@ pub(super) fn check(path: &Path, json: bool) -> Result<u8, Failure> {
 /// # Errors
 /// Where one cannot be made.
 pub(super) fn create(path: &Path, partitions: u32) -> Result<u8, Failure> {
-    let made = topics::create(&config::load(path)?, partitions, &notice())?;
+    let made = topics::create(&config::load(path)?, partitions, &print::notice())?;
     let mut text: String = made.iter().map(|topic| format!("made {topic}\n")).collect();
     if made.is_empty() {
         text.push_str("every topic is there\n");

@@ -5,10 +5,9 @@
 //!
 //! Reading order: `defaults.toml` (every key, its unit and its default), this file, `sections` (a function for each
 //! section), then what they stand on: `reader` (where a value comes from), `values` (what a value must be),
-//! `passed` (what is passed on to librdkafka, and secrets), `document` (TOML with places), `nearest`.
+//! `passed` (what is passed on to librdkafka, and secrets), `document` (TOML with places).
 
 mod document;
-mod nearest;
 mod passed;
 mod reader;
 mod sections;
@@ -31,6 +30,9 @@ use reader::{Gathered, Reader, Row, Section};
 
 /// Every setting with its meaning, its unit and its default. The defaults are read from this text.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// Longer names get no hint of what was meant: those of variables are long.
+const LETTERS_MAX: usize = 80;
 
 /// Longer lines do not push the origins of all others to the right.
 const WIDTH_MAX: usize = 60;

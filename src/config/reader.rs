@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+use tidemark_domain::programme::resolve::nearest::nearest_within;
 
 use super::document::{Node, Place, Table, Value};
-use super::nearest::nearest;
-use super::{Environment, Problem, values};
+use super::{Environment, LETTERS_MAX, Problem, values};
 
 /// What the names of all variables begin with that override a key.
 const VARIABLES: &str = "TIDEMARK__";
@@ -402,7 +402,7 @@ impl<'a> Reader<'a> {
             if section.known.contains(&key.as_str()) {
                 continue;
             }
-            let meant = nearest(key, section.known.iter().copied());
+            let meant = nearest_within(key, section.known.iter().copied(), LETTERS_MAX);
             let hint = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
             let place =
                 if section.header.is_empty() { "outside all sections".to_owned() } else { format!("in {}", section.header) };
@@ -417,7 +417,7 @@ impl<'a> Reader<'a> {
             let hint = if name.contains("__LIBRDKAFKA") || name.contains("__CLOUDEVENTS") {
                 "this is written in the file; a secret may be { env = \"NAME\" } there".to_owned()
             } else {
-                let meant = nearest(&name, self.variables.iter().map(String::as_str));
+                let meant = nearest_within(&name, self.variables.iter().map(String::as_str), LETTERS_MAX);
                 meant.map_or_else(|| "write TIDEMARK__SECTION__KEY".to_owned(), |meant| format!("did you mean {meant}?"))
             };
             self.problem(&Origin::Variable(name), format!("the variable names no key; {hint}"));

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tidemark_domain::programme::resolve::nearest::nearest_within;
 
 use super::document::{Node, Table, Value, leaves, quoted};
-use super::nearest::nearest;
 use super::reader::{Found, Origin, Reader, Section};
-use super::{Clock, Config, Epoch, Http, Job, KafkaSink, Mode, Programme, Source, Store, passed, values};
+use super::{Clock, Config, Epoch, Http, Job, KafkaSink, LETTERS_MAX, Mode, Programme, Source, Store, passed, values};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -228,7 +228,7 @@ fn cloudevents(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<BTr
                 reader.problem(&origin, format!("{path}: `{topic}` is {}; true or false is due", other.in_words()));
             }
             (None, _) => {
-                let meant = nearest(&topic, chosen.keys().map(String::as_str));
+                let meant = nearest_within(&topic, chosen.keys().map(String::as_str), LETTERS_MAX);
                 let hint = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
                 reader.problem(&origin, format!("{path}: `{topic}` is no topic that is written{hint}"));
             }

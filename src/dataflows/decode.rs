@@ -16,7 +16,7 @@ use crate::container::VecBuilder;
 use crate::epoch::{Clock, Epoch, Spread};
 use crate::sinks::letter::{Letter, Payload};
 use crate::sources::decode::{Decoded, Rejected, Scratch, Verdict, decode as decode_record};
-use crate::sources::reference::{Found, Reference};
+use crate::sources::reference::{Found, Reference, own_topic};
 use crate::sources::{Batch, RawRecord};
 
 /// See the module's words.
@@ -232,8 +232,7 @@ impl Decoder {
     /// From Kafka both types count only in their own topics (rule 0).
     fn wrong_topic(&self, partition: u32, event_type: EventType) -> bool {
         let topic = self.job.partitions.get(partition as usize).map_or("", |each| each.topic.as_str());
-        let own = if event_type == EventType::FxRate { "fx.v1" } else { "config.v1" };
-        self.job.kafka && topic != own
+        self.job.kafka && topic != own_topic(event_type)
     }
 
     fn dead(&mut self, partition: u32, offset: u64, rejected: Rejected, payload: Payload, parcels: &mut [Parcel]) {

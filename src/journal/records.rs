@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::epoch::Epoch;
+use crate::hex;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,7 +177,7 @@ impl Record {
     /// Gives the record its hash, and its line.
     pub(super) fn seal(mut self) -> Result<(Self, String)> {
         let text = serde_json::to_string(&self).context("a journal record cannot be written")?;
-        self.hash = hash_of(&text);
+        self.hash = hex::sha256(text.as_bytes());
         let line = format!("{} {text}", self.hash);
         Ok((self, line))
     }
@@ -185,7 +185,7 @@ impl Record {
     /// Reads a line that is to be record `number`; `before` is the hash of the record before it, where that is known.
     pub(super) fn parse(line: &str, number: u64, before: Option<&str>) -> Result<Self> {
         let Some((hash, text)) = line.trim_end().split_once(' ') else { bail!("record {number} is damaged") };
-        if hash != hash_of(text) {
+        if hash != hex::sha256(text.as_bytes()) {
             bail!("record {number} is damaged: its hash does not fit");
         }
         let mut record: Self = serde_json::from_str(text).with_context(|| format!("record {number} is damaged"))?;
@@ -195,8 +195,4 @@ impl Record {
         hash.clone_into(&mut record.hash);
         Ok(record)
     }
-}
-
-fn hash_of(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

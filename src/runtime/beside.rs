@@ -54,6 +54,13 @@ pub struct Written {
 }
 
 impl Beside {
+    /// A record of rates or rulebooks was bound with an epoch.
+    pub(super) fn learn(&self, epoch: Epoch, news: News) {
+        if let Ok(mut known) = self.known.lock() {
+            known.news.push((epoch, news));
+        }
+    }
+
     /// What became of a snapshot.
     pub(super) fn tell(&self, epoch: Epoch, outcome: Result<u64>, took: Duration) -> Result<()> {
         let Ok(mut written) = self.written.lock() else { return Ok(()) };

@@ -90,7 +90,7 @@ fn open_kafka(events: &str, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure
     for (number, source) in (0_u32..).zip(&mut opened) {
         let partition = source.partition().clone();
         fingerprint.update(format!("{}\n{}\n", partition.topic, partition.number).as_bytes());
-        if partition.topic == "fx.v1" || partition.topic == "config.v1" {
+        if reference::is_reference_topic(&partition.topic) {
             let all = reference::read_all(source, number)?;
             records.extend(all.into_iter().filter(|each| reference::belongs(&partition.topic, &each.text)));
         }

@@ -14,8 +14,11 @@ pub mod state;
 pub mod store;
 pub mod topics;
 mod worker;
+mod workers;
 
 use thiserror::Error;
+
+use workers::on_workers;
 
 /// The version of what is computed: raised by any change of results. State and progress carry it.
 pub const LOGIC_VERSION: u32 = 1;
@@ -80,4 +83,16 @@ impl From<crate::sinks::Error> for Failure {
     fn from(error: crate::sinks::Error) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// Every record that was read must be accounted for.
+///
+/// # Errors
+/// Where one is not: a defect.
+fn complete(progress: &crate::sinks::tally::Progress) -> Result<(), Failure> {
+    if progress.tally.is_complete() {
+        return Ok(());
+    }
+    let tally = serde_json::to_string(&progress.tally).unwrap_or_default();
+    Err(Failure::Defect(format!("not every record is accounted for: {tally}")))
 }

@@ -6,6 +6,7 @@ use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::programme::{Problem, Programme, resolve};
 
 use super::Failure;
+use crate::epoch::ClockSettings;
 
 /// Reads a programme: a file, or a folder whose `*.yaml` files are merged.
 ///
@@ -59,4 +60,12 @@ pub fn programme_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
         return Err(Failure::Usage(format!("the folder {} holds no *.yaml file", path.display())));
     }
     Ok(files)
+}
+
+/// The settings of clocks that a programme has.
+pub(super) fn clock_settings(programme: &Programme) -> ClockSettings {
+    ClockSettings {
+        ordering_delay_ms: programme.clock.ordering_delay_ms,
+        future_tolerance_ms: programme.clock.future_tolerance_ms,
+    }
 }

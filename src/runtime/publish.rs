@@ -11,7 +11,6 @@ use std::time::Duration;
 use rdkafka::Message as _;
 use rdkafka::producer::BaseRecord;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::programme::{Programme, resolve};
 use tidemark_domain::time::Instant;
@@ -19,15 +18,16 @@ use tidemark_domain::time::Instant;
 use super::Failure;
 use super::programme::load_programme;
 use crate::config::Config;
+use crate::hex;
 use crate::kafka::{self, Cluster, Notice};
 use crate::runtime::service::partitions_at;
 use crate::sinks::kafka::tail::{self, Place};
 use crate::sources::RECORD_BYTES_MAX;
 use crate::sources::decode::{Scratch, decode};
-use crate::sources::reference::{Book, Found};
+use crate::sources::reference::{self, Book, Found};
 
 /// The topic of publications, without its prefix.
-const TOPIC: &str = "config.v1";
+const TOPIC: &str = reference::RULEBOOKS;
 /// How long a transaction of somebody else may be open in it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -98,7 +98,7 @@ pub fn publish(config: &Config, path: &Path, by: By<'_>, notice: &Notice) -> Res
     may_follow(&first, &programme)
         .map_err(|why| refused(&format!("{why} ([programme] path: {})", config.programme.path.display())))?;
     let body = one_body(&programme, &files).map_err(|why| refused(&why))?;
-    let sha256 = hex(body.as_bytes());
+    let sha256 = hex::sha256(body.as_bytes());
     let record = record(&programme, &body, &sha256, by).map_err(|why| refused(&why))?;
 
     let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
@@ -156,10 +156,6 @@ fn send(cluster: &Cluster, topic: &str, key: &str, record: &str) -> Result<(), F
 /// The key under which compaction keeps it (CONTRACTS section 3).
 fn key(programme: &Programme) -> String {
     format!("{}:{}", programme.id, programme.revision)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One text that is the same programme as its files.
@@ -323,7 +319,7 @@ mod tests {
     #[test]
     fn a_record_is_what_the_service_takes_as_a_publication() {
         let (programme, body) = vip();
-        let sha256 = hex(body.as_bytes());
+        let sha256 = hex::sha256(body.as_bytes());
         let text = record(&programme, &body, &sha256, By { author: Some("ann"), role: None }).unwrap();
         assert!(text.contains(&format!("\"event_id\":\"programme:vip:2:{sha256}\"")), "{text}");
         assert!(text.contains("\"author\":\"ann\"") && !text.contains("\"role\""), "{text}");
@@ -348,7 +344,7 @@ mod tests {
     fn a_body_beyond_one_record_is_refused_with_both_sizes() {
         let (programme, body) = vip();
         let long = format!("{body}#{}\n", "\"".repeat(RECORD_BYTES_MAX / 2));
-        let why = record(&programme, &long, &hex(long.as_bytes()), By::default()).unwrap_err();
+        let why = record(&programme, &long, &hex::sha256(long.as_bytes()), By::default()).unwrap_err();
         assert!(why.contains(&format!("{} bytes", long.len())) && why.contains("65536"), "{why}");
     }
 }

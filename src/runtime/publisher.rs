@@ -7,13 +7,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::Failure;
 use super::state::Event;
 use super::worker::Shared;
-use crate::buffers;
+use super::{Failure, complete};
 use crate::dataflows::Report;
 use crate::dataflows::ledger::{Closed, SnapshotPort};
-use crate::epoch::{Epoch, Place};
+use crate::epoch::Epoch;
 use crate::sinks::tally::Progress;
 use crate::sinks::{Sink, Topic};
 
@@ -96,16 +95,14 @@ impl Publisher {
             for lane in &part.lanes {
                 self.progress.tally.add_blocks(&lane.blocks);
             }
-            merge(&mut self.progress.places, part.places);
+            self.progress.move_places(part.places);
             self.progress.logical_time = self.progress.logical_time.max(part.logical_time);
             last = part.last;
             for lane in part.lanes {
                 if !again {
                     self.sink.write(&lane.blocks)?;
                 }
-                for block in lane.blocks {
-                    buffers::give(block.bytes);
-                }
+                lane.recycle();
             }
         }
         self.progress.epoch = epoch;
@@ -144,11 +141,8 @@ impl Publisher {
 
     fn commit(&mut self, finished: bool) -> Result<(), Failure> {
         self.progress.finished = finished;
-        if finished && !self.progress.tally.is_complete() {
-            return Err(Failure::Defect(format!(
-                "not every record is accounted for: {}",
-                serde_json::to_string(&self.progress.tally).unwrap_or_default()
-            )));
+        if finished {
+            complete(&self.progress)?;
         }
         self.sink.commit(&self.progress)?;
         Ok(())
@@ -166,14 +160,4 @@ impl Publisher {
         self.snapshots.number.fetch_add(1, Ordering::AcqRel);
         self.snapshots.at.store(self.progress.epoch + self.epochs_in_flight + 1, Ordering::Release);
     }
-}
-
-fn merge(places: &mut Vec<Place>, new: Vec<Place>) {
-    for place in new {
-        match places.iter_mut().find(|known| known.partition == place.partition) {
-            Some(known) => *known = place,
-            None => places.push(place),
-        }
-    }
-    places.sort_by_key(|place| place.partition);
 }

@@ -1,9 +1,9 @@
 //! `replay`: events in, facts and a summary out; back-test, audit and the embedded default in one.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,11 +14,11 @@ use tidemark_domain::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::input::{Input, open_input};
-use super::programme::load_programme;
+use super::programme::{clock_settings, load_programme};
 use super::publisher::{Intervals, Publisher};
 use super::state::{Beside, Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
-use super::{Failure, LOGIC_VERSION, worker};
+use super::{Failure, LOGIC_VERSION, on_workers, worker};
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Epoch, Place, Spread};
@@ -296,12 +296,8 @@ impl Run<'_> {
     fn job(&mut self, spread: Spread) -> Arc<Job> {
         let mut reference = std::mem::take(&mut self.reference);
         reference.rules.defects = self.options.defects;
-        let clock = self.programmes.first().map_or(ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 }, |programme| {
-            ClockSettings {
-                ordering_delay_ms: programme.clock.ordering_delay_ms,
-                future_tolerance_ms: programme.clock.future_tolerance_ms,
-            }
-        });
+        let none = ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 };
+        let clock = self.programmes.first().map_or(none, |programme| clock_settings(programme));
         let partitions: Vec<Partition> = self.input.sources.iter().map(|source| source.partition().clone()).collect();
         Arc::new(Job {
             partitions,
@@ -406,7 +402,15 @@ impl Run<'_> {
                     }
                 })
             });
-            run_workers(starts, &job, &shared, self.options.pace, snapshots, report_in)?;
+            let pace = self.options.pace;
+            let given = starts.into_iter().map(|start| (start, report_in.clone(), snapshots.clone())).collect();
+            drop((report_in, snapshots));
+            on_workers(given, {
+                let (job, shared) = (Arc::clone(&job), Arc::clone(&shared));
+                move |timely_worker, (start, outlet, port)| {
+                    worker::run(timely_worker, start, &job, &shared, pace, &port, outlet);
+                }
+            })?;
             let done = publishing.join().map_err(|_| Failure::Defect("the publisher's thread panicked".to_owned()))?;
             if let Some(writer) = writer {
                 writer.join().map_err(|_| Failure::Defect("the snapshot writer's thread panicked".to_owned()))?;
@@ -442,36 +446,4 @@ impl Run<'_> {
             on_progress: Box::new(move |now| watcher.progress(now.tally.events_in, bytes.bytes.load(Ordering::Relaxed), of)),
         }
     }
-}
-
-/// What one worker is given.
-type Given = (Start, std::sync::mpsc::SyncSender<crate::dataflows::Report>, SnapshotPort);
-
-/// Runs all workers to their ends.
-fn run_workers(
-    starts: Vec<Start>,
-    job: &Arc<Job>,
-    shared: &Arc<Shared>,
-    pace: Pace,
-    snapshots: SnapshotPort,
-    reports: std::sync::mpsc::SyncSender<crate::dataflows::Report>,
-) -> Result<(), Failure> {
-    let workers = starts.len();
-    let starts: Mutex<Vec<Option<Given>>> =
-        Mutex::new(starts.into_iter().map(|start| Some((start, reports.clone(), snapshots.clone()))).collect());
-    drop((reports, snapshots));
-    let (job, shared) = (Arc::clone(job), Arc::clone(shared));
-    let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
-    let guards = timely::execute(config, move |timely_worker| {
-        let index = timely_worker.index();
-        let start = starts.lock().ok().and_then(|mut starts| starts.get_mut(index).and_then(Option::take));
-        if let Some((begin, outlet, port)) = start {
-            worker::run(timely_worker, begin, &job, &shared, pace, &port, outlet);
-        }
-    })
-    .map_err(|error| Failure::Failed(anyhow::anyhow!("cannot start the workers: {error}")))?;
-    for result in guards.join() {
-        result.map_err(|error| Failure::Defect(format!("a worker panicked: {error}")))?;
-    }
-    Ok(())
 }

@@ -11,6 +11,18 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPay
 /// See [`Store::mark`].
 const MARK: &str = "tidemark-store";
 
+/// The folder that a store's URL names: a path, or `file://` and a path.
+///
+/// # Errors
+/// Where this build knows no such store.
+pub fn folder_of(url: &str) -> Result<&Path> {
+    let path = url.strip_prefix("file://").or_else(|| url.strip_prefix("file:")).unwrap_or(url);
+    if path.contains("://") {
+        bail!("this version keeps its state in a local folder; {url} is not supported. Give a path or file:///PATH");
+    }
+    Ok(Path::new(path))
+}
+
 /// What became of an attempt to create an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Created {
@@ -57,11 +69,7 @@ impl Store {
     /// # Errors
     /// Where it cannot be opened, or this build knows no such store.
     pub fn open(url: &str, folder: &str) -> Result<Self> {
-        let path = url.strip_prefix("file://").or_else(|| url.strip_prefix("file:")).unwrap_or(url);
-        if path.contains("://") {
-            bail!("this version keeps its state in a local folder; {url} is not supported. Give a path or file:///PATH");
-        }
-        Self::folder(&Path::new(path).join(folder))
+        Self::folder(&folder_of(url)?.join(folder))
     }
 
     /// The bytes of an object; none where there is no such object.

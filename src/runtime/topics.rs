@@ -13,7 +13,8 @@ use crate::kafka::{self, Cluster, Notice};
 use crate::runtime::service::partitions_at;
 use crate::sinks::Topic;
 use crate::sinks::kafka::tail;
-use crate::sources::decode::{Detail, Scratch, Verdict, decode};
+use crate::sources::decode::{Scratch, Verdict, decode};
+use crate::sources::reference;
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -64,8 +65,8 @@ pub fn wanted(config: &Config, partitions: u32) -> Vec<Wanted> {
         let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
         for topic in &source.topics {
             let (key, count, settings) = match topic.as_str() {
-                "fx.v1" => ("currency:base:valid_from", 1, &COMPACTED[..]),
-                "config.v1" => ("id:revision", 1, &COMPACTED[..]),
+                reference::RATES => ("currency:base:valid_from", 1, &COMPACTED[..]),
+                reference::RULEBOOKS => ("id:revision", 1, &COMPACTED[..]),
                 _ => ("brand:player", partitions, &KEPT[..]),
             };
             all.push(Wanted {
@@ -196,15 +197,7 @@ fn keys(wanted: &Wanted, partitions: u32, found: &mut dyn FnMut(bool, String)) -
     tail::read(&wanted.cluster, &bounds, TIMEOUT, |message| {
         let text = message.payload().and_then(|payload| std::str::from_utf8(payload).ok()).unwrap_or("");
         let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return Ok(()) };
-        let right = match &event.detail {
-            Detail::Rate { currency, base, valid_from, .. } if wanted.bare == "fx.v1" => {
-                format!("{currency}:{base}:{valid_from}")
-            }
-            Detail::Programme(publication) if wanted.bare == "config.v1" => {
-                format!("{}:{}", publication.id, publication.revision)
-            }
-            _ => return Ok(()),
-        };
+        let Some(right) = reference::key_of(&wanted.bare, &event) else { return Ok(()) };
         let key = message.key().map(String::from_utf8_lossy).unwrap_or_default();
         if !same_key(&key, &right) {
             wrong.push(format!(

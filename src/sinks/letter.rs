@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_domain::fact::FactId;
 
 use super::encode::{digest_of, push_text};
+use crate::hex;
 use crate::sources::{KEPT_BYTES_MAX, Oversize};
 
 /// A record that was set aside, with its reason.
@@ -64,7 +65,7 @@ impl Payload {
         if oversize.bytes <= KEPT_BYTES_MAX as u64 {
             return Self::of(&oversize.head);
         }
-        let sha256 = oversize.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::of(&oversize.sha256);
         Self::Cut { head: oversize.head.clone(), bytes: oversize.bytes, sha256 }
     }
 

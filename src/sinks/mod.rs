@@ -15,6 +15,8 @@ use thiserror::Error;
 
 use tally::Progress;
 
+use crate::buffers;
+
 /// A topic that facts go to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
@@ -110,6 +112,15 @@ pub struct Lane {
     pub blocks: Blocks,
     /// What of them is proved by a progress record.
     pub proof: Proof,
+}
+
+impl Lane {
+    /// Gives its memory back.
+    pub fn recycle(self) {
+        for block in self.blocks {
+            buffers::give(block.bytes);
+        }
+    }
 }
 
 /// How many records there are and what they are, whatever their order: those of compacted topics do not count,

@@ -86,6 +86,19 @@ pub struct Progress {
     pub finished: bool,
 }
 
+impl Progress {
+    /// Partitions have moved on.
+    pub fn move_places(&mut self, places: Vec<Place>) {
+        for place in places {
+            match self.places.iter_mut().find(|known| known.partition == place.partition) {
+                Some(known) => *known = place,
+                None => self.places.push(place),
+            }
+        }
+        self.places.sort_by_key(|place| place.partition);
+    }
+}
+
 impl Tally {
     /// Adds the facts of an epoch.
     pub fn add_blocks(&mut self, blocks: &Blocks) {

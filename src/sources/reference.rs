@@ -11,7 +11,6 @@ use std::io::Read;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
-use sha2::{Digest, Sha256};
 use tidemark_domain::catalogue::EventType;
 use tidemark_domain::fact::DeadKind;
 use tidemark_domain::programme::resolve;
@@ -23,6 +22,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::decode::{Decoded, Detail, Publication, Rejected, Scratch, Verdict, decode};
 use super::files::FileSource;
 use super::{Batch, Error, Source};
+use crate::hex;
 
 /// What a reference record turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,13 +139,40 @@ pub fn settle(given: &[Arc<tidemark_domain::programme::Programme>], mut records:
     Ok(Reference { rules: book.rules(), found })
 }
 
+/// The Kafka topic of exchange rates.
+pub const RATES: &str = "fx.v1";
+/// The Kafka topic of published rulebooks.
+pub const RULEBOOKS: &str = "config.v1";
+
+/// Whether a Kafka topic holds rates or rulebooks: it is compacted, and known with the epoch that binds it.
+#[must_use]
+pub fn is_reference_topic(topic: &str) -> bool {
+    topic == RATES || topic == RULEBOOKS
+}
+
+/// The one Kafka topic in which a rate or a publication counts (rule 0).
+#[must_use]
+pub fn own_topic(event_type: EventType) -> &'static str {
+    if event_type == EventType::FxRate { RATES } else { RULEBOOKS }
+}
+
+/// The key that a rate or a publication has to have in its own topic: compaction would delete history under any
+/// other (CONTRACTS section 3). None for what is neither, or stands in another topic.
+#[must_use]
+pub fn key_of(topic: &str, event: &Decoded<'_>) -> Option<String> {
+    match &event.detail {
+        Detail::Rate { currency, base, valid_from, .. } if topic == RATES => Some(format!("{currency}:{base}:{valid_from}")),
+        Detail::Programme(publication) if topic == RULEBOOKS => Some(format!("{}:{}", publication.id, publication.revision)),
+        _ => None,
+    }
+}
+
 /// Whether a record of a Kafka topic counts there, where it is a rate or a publication at all (rule 0).
 #[must_use]
 pub fn belongs(topic: &str, text: &str) -> bool {
     let mut scratch = Scratch::default();
     let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return false };
-    let own = if event.event_type == EventType::FxRate { "fx.v1" } else { "config.v1" };
-    !event.event_type.is_reference() || topic == own
+    !event.event_type.is_reference() || topic == own_topic(event.event_type)
 }
 
 /// Rates and revisions as they become known, one record after the other.
@@ -291,9 +318,7 @@ fn published(
 }
 
 fn parse(publication: &Publication) -> Result<tidemark_domain::programme::Programme, String> {
-    let digest = Sha256::digest(publication.body.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    if !hex.eq_ignore_ascii_case(&publication.sha256) {
+    if !hex::sha256(publication.body.as_bytes()).eq_ignore_ascii_case(&publication.sha256) {
         return Err("`sha256` is not that of `body`".to_owned());
     }
     let file = SourceFile { name: "body".to_owned(), text: publication.body.clone() };

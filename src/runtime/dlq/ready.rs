@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256};
 use tidemark_domain::fact::DeadKind;
 
 use super::DeadLetter;
 use crate::config::Source;
+use crate::hex;
 use crate::sources::RECORD_BYTES_MAX;
-use crate::sources::decode::{Decoded, Detail, Scratch, Verdict, decode};
+use crate::sources::decode::{Scratch, Verdict, decode};
+use crate::sources::reference;
 
 /// A letter that can be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(super) fn prepare(letter: &DeadLetter, source: &Source, corrected: bool) -> 
             payload.len()
         ));
     }
-    if !corrected && is_compacted(&letter.topic) && letter.kind == DeadKind::Conflict.name() {
+    if !corrected && reference::is_reference_topic(&letter.topic) && letter.kind == DeadKind::Conflict.name() {
         return Err(format!(
             "another record with its key stands in {}, and compaction would delete that one. Give it another key and send it \
              with --from",
@@ -49,7 +50,7 @@ pub(super) fn prepare(letter: &DeadLetter, source: &Source, corrected: bool) -> 
         ));
     }
     let (key, again) = address(letter, std::str::from_utf8(&payload).ok())?;
-    let sha256 = Sha256::digest(&payload).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::sha256(&payload);
     Ok(Ready {
         event_id: letter.event_id.clone(),
         topic: format!("{}{}", source.topic_prefix, letter.topic),
@@ -59,10 +60,6 @@ pub(super) fn prepare(letter: &DeadLetter, source: &Source, corrected: bool) -> 
         sha256,
         again,
     })
-}
-
-fn is_compacted(topic: &str) -> bool {
-    topic == "fx.v1" || topic == "config.v1"
 }
 
 /// The key of a record, as far as it is known, and why it would be a dead letter again.
@@ -80,9 +77,9 @@ fn address(letter: &DeadLetter, text: Option<&str>) -> Result<(Option<String>, O
         Some(why) => Some(why.error.clone()),
         None => text.is_none().then(|| "it is not UTF-8".to_owned()),
     };
-    if is_compacted(&letter.topic) {
-        let form = if letter.topic == "fx.v1" { "currency:base:valid_from" } else { "id:revision" };
-        let key = event.as_ref().and_then(|found| reference_key(&letter.topic, found));
+    if reference::is_reference_topic(&letter.topic) {
+        let form = if letter.topic == reference::RATES { "currency:base:valid_from" } else { "id:revision" };
+        let key = event.as_ref().and_then(|found| reference::key_of(&letter.topic, found));
         return key.map(|found| (Some(found), None)).ok_or_else(|| {
             let why = again.map(|error| format!(" ({error})")).unwrap_or_default();
             let topic = &letter.topic;
@@ -96,14 +93,6 @@ fn address(letter: &DeadLetter, text: Option<&str>) -> Result<(Option<String>, O
     let owner = player.or_else(|| letter.player_id.clone());
     let house = brand.or_else(|| letter.brand_id.clone()).map_or(Cow::Borrowed("default"), Cow::Owned);
     Ok((owner.map(|id| format!("{house}:{id}")), again))
-}
-
-fn reference_key(topic: &str, event: &Decoded<'_>) -> Option<String> {
-    match &event.detail {
-        Detail::Rate { currency, base, valid_from, .. } if topic == "fx.v1" => Some(format!("{currency}:{base}:{valid_from}")),
-        Detail::Programme(publication) if topic == "config.v1" => Some(format!("{}:{}", publication.id, publication.revision)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -7,21 +7,20 @@ use std::sync::Arc;
 use super::committer::Target;
 use super::control::Control;
 use super::coordinator::{Coordinator, Cutting};
-use super::history::{History, programme_of};
+use super::history::{History, book_of, programme_of};
 use super::pipeline::{Pipeline, Plan, Reading};
-use super::{clock_settings, logic_version};
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::Spread;
 use crate::journal;
 use crate::runtime::replay::{Options, SHARDS, Summary, Watcher};
 use crate::runtime::state::Known;
-use crate::runtime::store::Store;
-use crate::runtime::{Failure, input};
+use crate::runtime::store::{self, Store};
+use crate::runtime::{Failure, LOGIC_VERSION, complete, input};
 use crate::sinks::Sink as _;
 use crate::sinks::files::FileSink;
 use crate::sinks::tally::Progress;
-use crate::sources::reference::{self, Book, Reference};
+use crate::sources::reference::{Reference, is_reference_topic};
 use crate::sources::{Partition, Source};
 use tidemark_domain::defect::Defects;
 
@@ -49,14 +48,7 @@ impl Again {
         let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch));
         control.set_logical_time(self.progress.logical_time);
         let wall = self.history.generation.as_ref().is_some_and(|generation| generation.mode == "wall");
-        let rulebook = programme_of(&self.known.programme)?;
-        let clock = clock_settings(&rulebook);
-        let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
-        for (_, news) in &self.known.news {
-            if news.is_whole_text() && reference::belongs(&news.topic, &news.text) {
-                let _known = book.take(&news.text, news.since);
-            }
-        }
+        let (book, clock) = book_of(&self.known)?;
         let mut rules = book.rules();
         rules.defects = self.defects;
         let job = Arc::new(Job {
@@ -72,12 +64,11 @@ impl Again {
             ledger_topic: true,
         });
         let first = self.progress.epoch;
-        let readings = (0_u32..).zip(self.sources).map(|(number, source)| {
-            let topic = &source.partition().topic;
-            let is_reference = topic.ends_with("fx.v1") || topic.ends_with("config.v1");
-            Reading::new(number, source, &self.progress.places, is_reference.then_some(0))
+        let readings = (0_u32..).zip(self.sources).zip(&self.partitions).map(|((number, source), partition)| {
+            let reference = is_reference_topic(&partition.topic).then_some(0);
+            Reading::new(number, source, &self.progress.places, reference)
         });
-        let mut pipeline = Pipeline::start(Plan {
+        let (pipeline, threads) = Pipeline::start(Plan {
             job,
             control: Arc::clone(&control),
             readings: readings.collect(),
@@ -94,11 +85,7 @@ impl Again {
             known: self.known,
             notice: None,
         })?;
-        let threads = pipeline.threads.take().ok_or_else(|| Failure::Defect("a pipeline without threads".to_owned()))?;
-        let names = self.partitions.iter().map(|partition| (partition.topic.clone(), partition.number)).collect();
-        let last_now = self.history.last_now;
-        let mut coordinator = Coordinator::new(pipeline, book, self.defects, names, last_now, self.in_flight, Cutting::default());
-        coordinator.epoch = first;
+        let mut coordinator = Coordinator::new(pipeline, book, self.defects, self.history.last_now, Cutting::default());
         let finished = self.history.finished;
         let bounds = self.history.bounds.into_iter().filter(|bound| bound.epoch > first).collect();
         let read = coordinator.replay(bounds).and_then(|_| if self.to_the_end && !finished { coordinator.end() } else { Ok(()) });
@@ -111,7 +98,7 @@ impl Again {
         }
         let (progress, target) = threads.join(&control)?;
         if self.to_the_end || finished {
-            super::complete(&progress)?;
+            complete(&progress)?;
         }
         Ok((progress, target))
     }
@@ -161,7 +148,7 @@ pub(super) fn names_of(records: &[journal::Record]) -> Vec<(String, u32)> {
 /// # Errors
 /// Why it ended, with its exit code.
 pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<dyn Watcher>) -> Result<Summary, Failure> {
-    if !Path::new(bindings.strip_prefix("file://").unwrap_or(bindings)).exists() && !bindings.contains("://") {
+    if !store::folder_of(bindings).is_ok_and(Path::exists) {
         return Err(Failure::Usage(format!("--bindings {bindings} is not there; give [store] url and the job's name: URL/JOB")));
     }
     let store = Store::open(bindings, "").map_err(Failure::Failed)?;
@@ -177,8 +164,8 @@ pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<d
         return Err(Failure::Usage(format!("the journal in {bindings} does not reach back to the first epoch")));
     }
     let logic = history.generation.as_ref().map_or(0, |generation| generation.logic_version);
-    if logic != logic_version() {
-        watcher.notice(&format!("the journal is of logic version {logic}, this is {}: facts may differ", logic_version()));
+    if logic != LOGIC_VERSION {
+        watcher.notice(&format!("the journal is of logic version {logic}, this is {LOGIC_VERSION}: facts may differ"));
     }
     given_programme_fits(options, &history)?;
     let known = Known { programme: history.programme.clone(), news: Vec::new() };

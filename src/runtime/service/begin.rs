@@ -11,28 +11,28 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::history::{History, number_of, programme_of};
+use super::history::{History, book_of, number_of, programme_of};
 use super::pipeline::spawn;
 use super::topics::{self, Input};
 use super::watch::Watch;
-use super::{Options, clock_settings, is_wall, logic_version};
+use super::{Options, is_wall};
 use crate::api::Stage;
 use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Place, Spread};
 use crate::journal::{self, Body, Bound, Generation, Journal, Record, Refused};
-use crate::kafka::{Cluster, Notice, Producer, Silence};
-use crate::runtime::Failure;
+use crate::kafka::{self, Cluster, Notice, Producer};
 use crate::runtime::programme::load_programme;
 use crate::runtime::state::{Known, Manifest, State};
 use crate::runtime::store::Store;
+use crate::runtime::{Failure, LOGIC_VERSION};
 use crate::sinks::kafka::progress::ProgressRecord;
 use crate::sinks::kafka::tail::Standing;
 use crate::sinks::kafka::{Outputs, shard, tail};
 use crate::sinks::tally::Progress;
 use crate::sources::Partition;
-use crate::sources::reference::{self, Book, Reference};
+use crate::sources::reference::{Book, Reference};
 use tidemark_domain::defect::Defects;
 
 /// What a service goes on from.
@@ -110,13 +110,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
             rulebook.revision
         ));
     }
-    let clock = clock_settings(&rulebook);
-    let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
-    for (_, news) in &known.news {
-        if news.is_whole_text() && reference::belongs(&news.topic, &news.text) {
-            let _known = book.take(&news.text, news.since);
-        }
-    }
+    let (book, clock) = book_of(&known)?;
     let taken_in = taken_in(&history, &inputs, &ends, notice);
     let last_bound = history.last_epoch();
     let shards = producers.into_iter().zip(progress_records).collect();
@@ -167,7 +161,7 @@ fn generation(config: &Config, partitions: &[Partition], records: &[Record]) -> 
         }
     }
     Ok(Generation {
-        logic_version: logic_version(),
+        logic_version: LOGIC_VERSION,
         shards: config.job.shards,
         mode: mode.to_owned(),
         speed: config.clock.speed,
@@ -181,25 +175,15 @@ fn fence(outputs: &Arc<Outputs>, journal: &Journal, notice: &Notice) -> Result<V
         .map(|number| {
             let (outputs, notice) = (Arc::clone(outputs), Arc::clone(notice));
             spawn("fence", move || {
-                let mut silence = Silence::default();
-                silence.lasts();
-                loop {
-                    match shard::new_producer(&outputs, number, &|| false) {
-                        Ok(producer) => return producer,
-                        Err(error) => {
-                            if let Some(seconds) = silence.lasts() {
-                                notice(&format!("waiting for Kafka at {} since {seconds} s: {error:#}", outputs.cluster.brokers));
-                            }
-                            std::thread::sleep(Duration::from_millis(200));
-                        }
-                    }
-                }
+                let make = || shard::new_producer(&outputs, number, &|| false);
+                kafka::patiently(&outputs.cluster.brokers, &notice, |_| true, make)
             })
         })
         .collect();
     let mut producers = Vec::new();
     for thread in threads {
-        producers.push(thread?.join().map_err(|_| Failure::Defect("a thread of the start panicked".to_owned()))?);
+        let made = thread?.join().map_err(|_| Failure::Defect("a thread of the start panicked".to_owned()))?;
+        producers.push(made.map_err(Failure::Failed)?);
     }
     if journal.is_superseded().map_err(Failure::Failed)? {
         return Err(Failure::Superseded(
@@ -261,20 +245,8 @@ impl Chosen<'_> {
 
     /// Reads back until the brokers answer; what they answer is judged elsewhere.
     fn patiently<T>(&self, read: impl Fn() -> anyhow::Result<T>) -> Result<T, Failure> {
-        let mut silence = Silence::default();
-        silence.lasts();
-        loop {
-            match read() {
-                Err(error) if error.chain().any(|cause| cause.is::<rdkafka::error::KafkaError>()) => {
-                    if let Some(seconds) = silence.lasts() {
-                        let brokers = &self.outputs.cluster.brokers;
-                        (self.options.notice)(&format!("waiting for Kafka at {brokers} since {seconds} s: {error:#}"));
-                    }
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                other => return other.map_err(Failure::Failed),
-            }
-        }
+        let brokers = &self.outputs.cluster.brokers;
+        kafka::patiently(brokers, &self.options.notice, kafka::is_kafkas, read).map_err(Failure::Failed)
     }
 
     fn patience(&self) -> Duration {
@@ -310,14 +282,13 @@ impl Chosen<'_> {
     /// What was published by another logic version must not have to be computed again.
     fn check_logic(&self, since: u64, progress: &BTreeMap<u32, Vec<Standing>>) -> Result<(), Failure> {
         let published = progress.values().flatten().filter(|each| each.record.epoch > since);
-        let other = published.map(|each| each.record.logic_version).find(|version| *version != logic_version());
+        let other = published.map(|each| each.record.logic_version).find(|version| *version != LOGIC_VERSION);
         match other.filter(|_| !self.options.accept_divergence) {
             None => Ok(()),
             Some(version) => Err(Failure::Mismatch(format!(
-                "epochs after the newest snapshot were published by logic version {version}, this is {}: what they would come to now may \
+                "epochs after the newest snapshot were published by logic version {version}, this is {LOGIC_VERSION}: what they would come to now may \
                  differ. Start the old version and stop it cleanly (SIGTERM): it leaves a snapshot at its last commit. Or accept what \
-                 comes with --accept-divergence",
-                logic_version()
+                 comes with --accept-divergence"
             ))),
         }
     }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::binder;
 use super::control::{Control, Held};
-use crate::buffers;
 use crate::dataflows::Report;
 use crate::dataflows::ledger::{Closed, SnapshotPort};
 use crate::epoch::{Epoch, Place};
@@ -109,17 +108,14 @@ impl Committer {
         }
         let mut lanes: Vec<Option<Box<Lane>>> = (0..self.shards).map(|_| None).collect();
         for (worker, part) in (0_u32..).zip(parts) {
-            let tally = &mut self.progress.tally;
-            tally.add_counts(&part.tally);
-            for place in part.places {
-                merge(&mut self.progress.places, place);
-            }
+            self.progress.tally.add_counts(&part.tally);
+            self.progress.move_places(part.places);
             self.progress.logical_time = self.progress.logical_time.max(part.logical_time);
             last |= part.last;
             self.held.insert(worker, Held { players: part.players, buffered: part.buffered, state: part.state });
             self.control.seen(part.read, part.dead);
             for lane in part.lanes {
-                tally.add_blocks(&lane.blocks);
+                self.progress.tally.add_blocks(&lane.blocks);
                 if let Some(place) = lanes.get_mut(lane.shard as usize) {
                     *place = Some(Box::new(lane));
                 }
@@ -152,7 +148,7 @@ impl Committer {
             Target::Files(sink) => {
                 for lane in lanes.into_iter().flatten() {
                     sink.write(&lane.blocks)?;
-                    give_back(*lane);
+                    lane.recycle();
                 }
                 self.control.taken.store(epoch, Ordering::Release);
             }
@@ -160,7 +156,7 @@ impl Committer {
                 for (shard, lane) in shards.iter_mut().zip(lanes) {
                     if let Some(lane) = lane {
                         shard.proof.add_all(lane.proof);
-                        give_back(*lane);
+                        lane.recycle();
                     }
                     if let Some((_, published)) = shard.recorded.pop_front_if(|(recorded, _)| *recorded <= epoch) {
                         let computed = std::mem::take(&mut shard.proof);
@@ -222,20 +218,6 @@ impl Committer {
         }
         Ok(())
     }
-}
-
-fn give_back(lane: Lane) {
-    for block in lane.blocks {
-        buffers::give(block.bytes);
-    }
-}
-
-fn merge(places: &mut Vec<Place>, place: Place) {
-    match places.iter_mut().find(|known| known.partition == place.partition) {
-        Some(known) => *known = place,
-        None => places.push(place),
-    }
-    places.sort_by_key(|each| each.partition);
 }
 
 /// The offsets that a shard commits for tools that show lag: those of partition p in the transaction of shard p % S.

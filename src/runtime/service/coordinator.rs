@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::Control;
 use super::binder;
+use super::history::take;
 use super::pipeline::Pipeline;
 use super::wall::WallClock;
-use super::worker::{Cut, Opening, totals};
+use super::worker::{Cut, Extra, Opening, totals};
 use crate::dataflows::ledger::{FULL_EVERY, SnapshotPort};
 use crate::epoch::Epoch;
+use crate::hex;
 use crate::journal::{Bound, News};
 use crate::runtime::Failure;
 use crate::runtime::state::Beside;
@@ -34,7 +36,7 @@ pub(super) struct NewsSource {
 }
 
 /// What became known with an epoch, and the records that said so: partition, records, offset, whether that is its end.
-type Again = (Option<Arc<Reference>>, Vec<(u32, Batch, u64, bool)>);
+type Again = (Option<Arc<Reference>>, Vec<Extra>);
 
 /// How epochs are cut.
 #[derive(Default)]
@@ -69,7 +71,7 @@ pub(super) struct Coordinator {
     book: Book,
     defects: Defects,
     news: Vec<NewsSource>,
-    pub(super) epoch: Epoch,
+    epoch: Epoch,
     last_now: i64,
     in_flight: u64,
     /// How many snapshots were asked for.
@@ -93,19 +95,11 @@ pub(super) enum Ended {
 }
 
 impl Coordinator {
-    /// A coordinator of a pipeline; it begins with the epoch after 0.
-    pub(super) fn new(
-        pipeline: Pipeline,
-        book: Book,
-        defects: Defects,
-        names: Vec<(String, u32)>,
-        last_now: Option<i64>,
-        in_flight: u64,
-        cutting: Cutting,
-    ) -> Self {
+    /// A coordinator of a pipeline; it begins with the epoch after that of the pipeline's state.
+    pub(super) fn new(pipeline: Pipeline, book: Book, defects: Defects, last_now: Option<i64>, cutting: Cutting) -> Self {
         Self {
             control: pipeline.control,
-            partitions: names.into_iter().map(|(topic, number)| Partition { topic, number }).collect(),
+            partitions: pipeline.partitions,
             openings: pipeline.openings,
             cuts: pipeline.cuts,
             binder: pipeline.binder,
@@ -114,9 +108,9 @@ impl Coordinator {
             book,
             defects,
             news: pipeline.news,
-            epoch: 0,
+            epoch: pipeline.first,
             last_now: last_now.unwrap_or(i64::MIN),
-            in_flight,
+            in_flight: pipeline.in_flight,
             asked: 0,
             cutting,
         }
@@ -143,8 +137,7 @@ impl Coordinator {
             self.epoch = bound.epoch;
             self.last_now = self.last_now.max(bound.now.unwrap_or(i64::MIN));
             let (news, extra) = self.news_again(&bound)?;
-            let said: Vec<_> = extra.iter().map(|(number, batch, ..)| (*number, batch.clone())).collect();
-            let (count, input) = totals(&said, &self.partitions);
+            let (count, input) = totals(extra.iter().map(|(number, batch, ..)| (*number, batch)), &self.partitions);
             let opening = Opening {
                 epoch: bound.epoch,
                 now: bound.now,
@@ -185,9 +178,7 @@ impl Coordinator {
                     if let Some(verdict) = take(&mut self.book, news) {
                         found.insert((each.number, news.offset), verdict);
                     }
-                    if let Ok(mut known) = self.beside.known.lock() {
-                        known.news.push((bound.epoch, news.clone()));
-                    }
+                    self.beside.learn(bound.epoch, news.clone());
                 }
             }
             each.active |= bound.taken_in.iter().any(|(number, ..)| *number == each.number);
@@ -209,6 +200,11 @@ impl Coordinator {
         let mut rules = self.book.rules();
         rules.defects = self.defects;
         Arc::new(Reference { rules, found })
+    }
+
+    /// The number of the next epoch.
+    pub(super) const fn next(&self) -> Epoch {
+        self.epoch + 1
     }
 
     /// Waits until everything so far is visible.
@@ -339,6 +335,10 @@ impl Coordinator {
         let drained_news = extra.iter().all(|(.., end)| *end);
         bound.at_end.extend(extra.iter().filter(|(.., end)| *end).map(|(number, ..)| *number));
         let cuts = self.open(opening)?;
+        if cuts.len() < self.openings.len() {
+            // The process ends: where the epoch ended is not known, so it is not bound.
+            return Ok(Whole::default());
+        }
         let mut whole = Whole { full: false, drained: drained_news && self.cutting.drain.is_some(), least: i64::MAX };
         let mut at_end = extra.len();
         for cut in cuts {
@@ -362,7 +362,6 @@ impl Coordinator {
 
     /// Reads what became known of rates and rulebooks; before the first epoch, all that is there.
     fn read_news(&mut self, first: bool, opening: &mut Opening, bound: &mut Bound) -> Result<(), Failure> {
-        let mut all: Vec<(u32, Batch)> = Vec::new();
         for each in &mut self.news {
             if let Some((_, offset, _)) = bound.taken_in.iter().find(|(number, ..)| *number == each.number) {
                 each.active = true;
@@ -390,20 +389,19 @@ impl Coordinator {
                     .and_then(|marks| marks.end(each.number as usize))
                     .is_some_and(|end| position >= end),
             };
-            opening.extra.push((each.number, batch.clone(), position, end));
-            all.push((each.number, batch));
+            opening.extra.push((each.number, batch, position, end));
         }
-        let (count, input) = totals(&all, &self.partitions);
-        (bound.count, bound.input) = (count, input);
-        if count > 0 {
-            opening.news = Some(self.learn(&all, bound));
+        let read = opening.extra.iter().map(|(number, batch, ..)| (*number, batch));
+        (bound.count, bound.input) = totals(read, &self.partitions);
+        if bound.count > 0 {
+            opening.news = Some(self.learn(&opening.extra, bound));
         }
         Ok(())
     }
 
-    fn learn(&mut self, batches: &[(u32, Batch)], bound: &mut Bound) -> Arc<Reference> {
+    fn learn(&mut self, extra: &[Extra], bound: &mut Bound) -> Arc<Reference> {
         let mut found = std::collections::BTreeMap::new();
-        for (number, batch) in batches {
+        for (number, batch, ..) in extra {
             let Some(partition) = self.partitions.get(*number as usize).cloned() else { continue };
             for record in &batch.records {
                 let bytes = match &record.oversize {
@@ -411,8 +409,8 @@ impl Coordinator {
                     None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
                 };
                 let mut news = News::of(&partition.topic, partition.number, record.offset, bytes);
-                news.cut = record.oversize.as_ref().map(|oversize| (oversize.bytes, hex(&oversize.sha256)));
-                if partition.topic == "config.v1" {
+                news.cut = record.oversize.as_ref().map(|oversize| (oversize.bytes, hex::of(&oversize.sha256)));
+                if partition.topic == reference::RULEBOOKS {
                     // A revision is in force from logical time on: that of all that came before it.
                     self.wait_until_closed(self.epoch - 1);
                     news.since = self.control.logical_time();
@@ -420,9 +418,7 @@ impl Coordinator {
                 if let Some(verdict) = take(&mut self.book, &news) {
                     found.insert((*number, record.offset), verdict);
                 }
-                if let Ok(mut known) = self.beside.known.lock() {
-                    known.news.push((self.epoch, news.clone()));
-                }
+                self.beside.learn(self.epoch, news.clone());
                 bound.news.push(news);
             }
         }
@@ -437,18 +433,18 @@ impl Coordinator {
     }
 
     /// Has the workers read for an epoch, once there is room for it.
-    fn open(&self, opening: Opening) -> Result<Vec<Cut>, Failure> {
+    fn open(&self, mut opening: Opening) -> Result<Vec<Cut>, Failure> {
         while opening.epoch > self.control.taken.load(Ordering::Acquire) + self.in_flight {
             if self.control.stopped() {
                 return Ok(Vec::new());
             }
             std::thread::sleep(Duration::from_micros(200));
         }
-        let mut others = opening.clone();
-        others.extra.clear();
-        for (at, worker) in self.openings.iter().enumerate() {
+        // The topics of rates and rulebooks are the first worker's.
+        let mut extra = std::mem::take(&mut opening.extra);
+        for worker in &self.openings {
             // A worker is gone only when it has said why.
-            let _gone = worker.send(if at == 0 { opening.clone() } else { others.clone() });
+            let _gone = worker.send(Opening { extra: std::mem::take(&mut extra), ..opening.clone() });
         }
         let mut cuts = Vec::new();
         while cuts.len() < self.openings.len() {
@@ -463,6 +459,7 @@ impl Coordinator {
 }
 
 /// What an epoch came to.
+#[derive(Default)]
 struct Whole {
     full: bool,
     drained: bool,
@@ -478,16 +475,4 @@ fn put(batch: &mut Batch, news: &News) {
         *byte = digit(at);
     }
     batch.push_oversize(news.offset, Oversize { head: news.bytes(), bytes: *bytes, sha256: hash });
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Takes a record into the book, where it stands in the topic that it counts in (rule 0).
-fn take(book: &mut Book, news: &News) -> Option<reference::Found> {
-    if !news.is_whole_text() || !reference::belongs(&news.topic, &news.text) {
-        return None;
-    }
-    book.take(&news.text, news.since)
 }

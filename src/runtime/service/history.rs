@@ -1,10 +1,15 @@
 //! What was bound, by the numbers that partitions have now.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::journal::{Body, Bound, Generation, Record, unfolded};
+use crate::epoch::ClockSettings;
+use crate::journal::{Body, Bound, Generation, News, Record, unfolded};
 use crate::runtime::Failure;
+use crate::runtime::programme::clock_settings;
+use crate::runtime::state::Known;
 use crate::sources::Partition;
+use crate::sources::reference::{self, Book, Found};
 use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::programme::{Programme, resolve};
 
@@ -104,4 +109,23 @@ pub(super) fn programme_of(files: &[(String, String)]) -> Result<Programme, Fail
             lines.join("; ")
         ))
     })
+}
+
+/// The book of all that is known of rates and rulebooks, and the settings of clocks, which no revision changes.
+pub(super) fn book_of(known: &Known) -> Result<(Book, ClockSettings), Failure> {
+    let rulebook = programme_of(&known.programme)?;
+    let clock = clock_settings(&rulebook);
+    let mut book = Book::new(&[Arc::new(rulebook)]).map_err(Failure::Mismatch)?;
+    for (_, news) in &known.news {
+        take(&mut book, news);
+    }
+    Ok((book, clock))
+}
+
+/// Takes a record into the book, where it stands in the topic that it counts in (rule 0).
+pub(super) fn take(book: &mut Book, news: &News) -> Option<Found> {
+    if !news.is_whole_text() || !reference::belongs(&news.topic, &news.text) {
+        return None;
+    }
+    book.take(&news.text, news.since)
 }

@@ -46,7 +46,7 @@ use self::wall::WallClock;
 use crate::config::{Config, Mode};
 use crate::kafka::Notice;
 use crate::runtime::replay::Summary;
-use crate::runtime::{Failure, LOGIC_VERSION};
+use crate::runtime::{Failure, complete};
 use crate::sinks::Proof;
 use crate::sinks::kafka::Surroundings;
 use crate::sinks::kafka::shard::{Gauge, Shard};
@@ -184,7 +184,7 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     let marks = Watermarks::start(begun.watched(), &options.notice)?;
     watch.follow(&control, &marks, &begun, &target);
     let journal = begun.take_journal()?;
-    let mut pipeline = Pipeline::start(Plan {
+    let (pipeline, threads) = Pipeline::start(Plan {
         job: begun.job(config, options.defects),
         control: Arc::clone(&control),
         readings: readings(options, &begun),
@@ -198,7 +198,7 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         journal: Some((journal, bound)),
         state: begun.state.take(),
         names: begun.names(),
-        known: begun.known.clone(),
+        known: std::mem::take(&mut begun.known),
         notice: Some(Arc::clone(&options.notice)),
     })?;
     watch.beside(&pipeline.beside);
@@ -216,7 +216,6 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         asked_to_stop: Arc::clone(&options.asked_to_stop),
         changed: look_out(options, &begun, &control)?,
     };
-    let threads = pipeline.threads.take().ok_or_else(|| Failure::Defect("a pipeline without threads".to_owned()))?;
     let ended = read_on(options, pipeline, begun, cutting, watch).unwrap_or_else(|failure| {
         control.fail(failure);
         Ended::Failed
@@ -252,15 +251,6 @@ fn look_out(options: &Options, begun: &Begun, control: &Arc<Control>) -> Result<
     Ok(changed)
 }
 
-/// Every record that was read must be accounted for.
-fn complete(progress: &crate::sinks::tally::Progress) -> Result<(), Failure> {
-    if progress.tally.is_complete() {
-        return Ok(());
-    }
-    let tally = serde_json::to_string(&progress.tally).unwrap_or_default();
-    Err(Failure::Defect(format!("not every record is accounted for: {tally}")))
-}
-
 /// Reads again what was bound after the snapshot, then goes on.
 fn read_on(
     options: &Options,
@@ -269,38 +259,22 @@ fn read_on(
     cutting: Cutting,
     watch: &watch::Watch,
 ) -> Result<Ended, Failure> {
-    let (names, in_flight) = (begun.names(), options.config.epoch.in_flight);
-    let mut coordinator =
-        Coordinator::new(pipeline, begun.book.clone(), options.defects, names, begun.last_now, in_flight, cutting);
-    coordinator.epoch = begun.progress.epoch;
-    let bounds = begun.bounds.clone();
-    let replayed = bounds.len();
-    watch.catching_up(begun.behind());
-    if !coordinator.replay(bounds)? {
+    let (behind, is_at_its_end) = (begun.behind(), begun.is_at_its_end());
+    let mut coordinator = Coordinator::new(pipeline, begun.book, options.defects, begun.last_now, cutting);
+    let replayed = begun.bounds.len();
+    watch.catching_up(behind);
+    if !coordinator.replay(begun.bounds)? {
         return Ok(Ended::AskedEarly);
     }
     if replayed > 0 {
-        (options.notice)(&format!("{replayed} bound epochs were read again; going on with epoch {}", coordinator.epoch + 1));
+        (options.notice)(&format!("{replayed} bound epochs were read again; going on with epoch {}", coordinator.next()));
     }
     watch.ready();
-    if options.drain && begun.is_at_its_end() {
+    if options.drain && is_at_its_end {
         coordinator.settle();
         return Ok(Ended::Drained);
     }
     coordinator.live()
-}
-
-/// The version that is written into generations.
-const fn logic_version() -> u32 {
-    LOGIC_VERSION
-}
-
-/// The settings of clocks that a programme has.
-fn clock_settings(programme: &tidemark_domain::programme::Programme) -> crate::epoch::ClockSettings {
-    crate::epoch::ClockSettings {
-        ordering_delay_ms: programme.clock.ordering_delay_ms,
-        future_tolerance_ms: programme.clock.future_tolerance_ms,
-    }
 }
 
 /// Whether a configuration's time is the wall clock's.

@@ -16,14 +16,15 @@ use super::coordinator::NewsSource;
 use super::worker::{self, Cut, Opening, Start};
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{Job, Report};
-use crate::epoch::{Clock, Place};
+use crate::epoch::{Clock, Epoch, Place};
 use crate::journal::Journal;
 use crate::kafka::Notice;
 use crate::runtime::Failure;
+use crate::runtime::on_workers;
 use crate::runtime::state::{Beside, Event, Known, State};
 use crate::sinks::tally::Progress;
-use crate::sources::Source;
 use crate::sources::kafka::Watermarks;
+use crate::sources::{Partition, Source};
 
 /// A partition as the pipeline reads it.
 pub(super) struct Reading {
@@ -84,8 +85,10 @@ pub(super) struct Pipeline {
     pub(super) binder: Option<Sender<binder::Message>>,
     pub(super) snapshots: SnapshotPort,
     pub(super) beside: Arc<Beside>,
-    /// Taken out by who waits for them.
-    pub(super) threads: Option<Threads>,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) in_flight: u64,
+    /// The epoch of the state that it began with.
+    pub(super) first: Epoch,
 }
 
 /// Its threads.
@@ -145,32 +148,6 @@ fn hand_out(
     (starts, openings, news)
 }
 
-/// Runs all workers to their ends.
-fn execute(
-    starts: Vec<Start>,
-    job: Arc<Job>,
-    control: Arc<Control>,
-    marks: Option<Arc<Watermarks>>,
-    snapshots: SnapshotPort,
-) -> Result<(), Failure> {
-    let workers = starts.len();
-    let starts = Mutex::new(starts.into_iter().map(|start| Some((start, snapshots.clone()))).collect::<Vec<_>>());
-    drop(snapshots);
-    let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
-    let guards = timely::execute(config, move |timely_worker| {
-        let index = timely_worker.index();
-        let start = starts.lock().ok().and_then(|mut starts| starts.get_mut(index).and_then(Option::take));
-        if let Some((start, port)) = start {
-            worker::run(timely_worker, start, &job, &control, marks.clone(), &port);
-        }
-    })
-    .map_err(|error| Failure::Failed(anyhow::anyhow!("cannot start the workers: {error}")))?;
-    for result in guards.join() {
-        result.map_err(|error| Failure::Defect(format!("a worker panicked: {error}")))?;
-    }
-    Ok(())
-}
-
 /// Starts the writer of snapshots; gives the ways to it.
 fn writer(
     plan: &mut Plan,
@@ -198,8 +175,8 @@ fn writer(
 }
 
 impl Pipeline {
-    /// Starts everything.
-    pub(super) fn start(mut plan: Plan) -> Result<Self, Failure> {
+    /// Starts everything; gives the threads apart, since they are waited for when the rest is gone.
+    pub(super) fn start(mut plan: Plan) -> Result<(Self, Threads), Failure> {
         let workers = plan.restored.len();
         let (cut_in, cuts) = channel();
         let (report_in, reports) = sync_channel(workers * plan.in_flight as usize * 2 + 16);
@@ -219,7 +196,7 @@ impl Pipeline {
             others.push(spawn("binder", move || binder::run(journal, &binds, &bound, &control))?);
             binder = Some(bind_in);
         }
-        let first = plan.progress.epoch;
+        let (first, partitions) = (plan.progress.epoch, plan.job.partitions.clone());
         let (starts, openings, news) = hand_out(plan.readings, plan.restored, first, &cut_in, &report_in);
         let committer = Committer {
             target: plan.target,
@@ -237,13 +214,32 @@ impl Pipeline {
             last_commit: (first, Instant::now()),
             held: BTreeMap::new(),
         };
+        // The ways to the writer of snapshots are the workers' alone: when they have ended, it does.
+        let given: Vec<_> = starts.into_iter().map(|start| (start, full_port.clone())).collect();
+        drop(full_port);
         let (job, control, marks) = (plan.job, Arc::clone(&plan.control), plan.marks);
         let threads = Threads {
             committer: spawn("committer", move || committer.run(&reports))?,
-            workers: spawn("workers", move || execute(starts, job, control, marks, full_port))?,
+            workers: spawn("workers", move || {
+                on_workers(given, move |timely_worker, (start, snapshots)| {
+                    worker::run(timely_worker, start, &job, &control, marks.clone(), &snapshots);
+                })
+            })?,
             others,
         };
-        Ok(Self { control: plan.control, openings, cuts, news, binder, snapshots: port, beside, threads: Some(threads) })
+        let pipeline = Self {
+            control: plan.control,
+            openings,
+            cuts,
+            news,
+            binder,
+            snapshots: port,
+            beside,
+            partitions,
+            in_flight: plan.in_flight,
+            first,
+        };
+        Ok((pipeline, threads))
     }
 }
 

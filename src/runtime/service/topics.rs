@@ -14,6 +14,7 @@ use crate::sinks::Topic;
 use crate::sinks::kafka::Outputs;
 use crate::sources::Partition;
 use crate::sources::kafka::Asker;
+use crate::sources::reference::is_reference_topic;
 
 /// How long one question may take before it is asked again.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ pub(super) struct Input {
 impl Input {
     /// Whether it holds rates or rulebooks: those become known with the epoch that binds them.
     pub(super) fn is_reference(&self) -> bool {
-        self.partition.topic == "fx.v1" || self.partition.topic == "config.v1"
+        is_reference_topic(&self.partition.topic)
     }
 
     pub(super) fn name(&self) -> String {

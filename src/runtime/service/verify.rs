@@ -13,14 +13,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::again::{Again, names_of};
 use super::committer::{Compared, Target};
 use super::history::{History, number_of};
-use super::{Options, logic_version, topics};
+use super::{Options, topics};
 use crate::config::Config;
 use crate::epoch::{Epoch, Spread};
 use crate::journal;
-use crate::runtime::Failure;
 use crate::runtime::replay::Summary;
 use crate::runtime::state::{Known, Manifest, State};
-use crate::runtime::store::Store;
+use crate::runtime::store::{self, Store};
+use crate::runtime::{Failure, LOGIC_VERSION};
 use crate::sinks::kafka::Outputs;
 use crate::sinks::kafka::tail::{self, Standing};
 use crate::sinks::tally::Progress;
@@ -99,7 +99,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let begun = begin(options, &state, &history, &partitions)?;
     let mut expected: Vec<Expected> = progress.values().map(|shard| Expected::of(shard, begun.progress.epoch)).collect();
     let mut gone = begun.gone.clone();
-    let other = |each: &&Standing| each.record.epoch > begun.progress.epoch && each.record.logic_version != logic_version();
+    let other = |each: &&Standing| each.record.epoch > begun.progress.epoch && each.record.logic_version != LOGIC_VERSION;
     let newest_other = progress.values().flatten().filter(other).map(|each| each.record.epoch).max();
     if let Some(epoch) = newest_other {
         gone.push(format!("epochs up to {epoch} were published by another logic version: they cannot be computed again"));
@@ -146,8 +146,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
 
 /// The store of a job that is there.
 fn store_of(config: &Config) -> Result<Store, Failure> {
-    let folder = config.store.url.strip_prefix("file://").unwrap_or(&config.store.url);
-    if !std::path::Path::new(folder).join(&config.job.name).exists() {
+    if !store::folder_of(&config.store.url).map_err(Failure::Failed)?.join(&config.job.name).exists() {
         return Err(Failure::Failed(anyhow::anyhow!("{} holds no job {}", config.store.url, config.job.name)));
     }
     Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)

@@ -20,6 +20,9 @@ use crate::sources::kafka::Watermarks;
 use crate::sources::reference::Reference;
 use crate::sources::{Batch, Partition, Source};
 
+/// What somebody else has read of a partition: its number, records, where it is then, whether that is its end.
+pub(super) type Extra = (u32, Batch, u64, bool);
+
 /// An epoch begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Opening {
@@ -40,8 +43,8 @@ pub(super) struct Opening {
     pub(super) taken_in: Vec<(u32, u64, Option<i64>)>,
     /// What became known of rates and rulebooks.
     pub(super) news: Option<Arc<Reference>>,
-    /// Records of the topics of rates and rulebooks: partition, records, where it is then, whether that is its end.
-    pub(super) extra: Vec<(u32, Batch, u64, bool)>,
+    /// Records of the topics of rates and rulebooks.
+    pub(super) extra: Vec<Extra>,
     /// Whether it is the last one of a drain.
     pub(super) last: bool,
 }
@@ -171,7 +174,7 @@ impl Reader<'_> {
             None if opening.bytes == 0 => (Vec::new(), false),
             None => self.read_live(&opening)?,
         };
-        let (count, input) = totals(&batches, &self.job.partitions);
+        let (count, input) = totals(batches.iter().map(|(number, batch)| (*number, batch)), &self.job.partitions);
         let at_end: Vec<u32> = match &opening.drain {
             _ if replayed => std::mem::take(&mut opening.at_end),
             Some(ends) => {
@@ -296,11 +299,11 @@ fn is_drained(ends: &[u64], partition: u32, position: Position) -> bool {
 }
 
 /// How many records batches hold, and the sum of their hashes.
-pub(super) fn totals(batches: &[(u32, Batch)], partitions: &[Partition]) -> (u64, u64) {
+pub(super) fn totals<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partitions: &[Partition]) -> (u64, u64) {
     let (mut count, mut input) = (0, 0_u64);
     for (partition, batch) in batches {
         count += batch.records.len() as u64;
-        let place = partitions.get(*partition as usize);
+        let place = partitions.get(partition as usize);
         let seed = place.map_or(0, |place| xxh3_64(place.topic.as_bytes()) ^ (u64::from(place.number) << 40));
         for record in &batch.records {
             let bytes = match &record.oversize {

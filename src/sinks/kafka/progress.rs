@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tidemark_domain::time::Instant;
 
 use crate::epoch::Epoch;
+use crate::hex;
 use crate::sinks::Proof;
 
 /// The hash before the first record's.
@@ -57,7 +57,7 @@ impl ProgressRecord {
     fn own_hash(&self) -> String {
         let bare = Self { hash: String::new(), ..self.clone() };
         let text = serde_json::to_string(&bare).unwrap_or_default();
-        Sha256::digest(format!("{}\n{text}", self.prev_hash)).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::sha256(format!("{}\n{text}", self.prev_hash).as_bytes())
     }
 
     /// What it proves.

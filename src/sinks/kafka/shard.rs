@@ -14,7 +14,6 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::progress::ProgressRecord;
 use super::{Outputs, Surroundings, tail};
-use crate::buffers;
 use crate::epoch::Epoch;
 use crate::kafka::{self, Producer};
 use crate::runtime::Failure;
@@ -167,7 +166,7 @@ impl Shard {
         }
         if epoch <= self.visible() {
             if let Some(lane) = lane {
-                recycle(*lane);
+                lane.recycle();
             }
             return self.compare(epoch);
         }
@@ -285,7 +284,7 @@ impl Shard {
         self.last = Some(record);
         self.open = false;
         for (_, lane) in self.held.drain(..) {
-            recycle(*lane);
+            lane.recycle();
         }
         Ok(true)
     }
@@ -457,10 +456,4 @@ fn cloud(headers: OwnedHeaders, body: &[u8]) -> OwnedHeaders {
         }
     }
     all
-}
-
-fn recycle(lane: Lane) {
-    for block in lane.blocks {
-        buffers::give(block.bytes);
-    }
 }

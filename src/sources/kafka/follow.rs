@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::reader::{give, passed};
+use super::cursor::Cursor;
 use super::{ANSWER_SECONDS, is_final};
 use crate::kafka::{self, Cluster, Consumer, Notice, Silence};
 use crate::sources::{Batch, Error, Partition, Position, Source};
@@ -27,8 +26,7 @@ pub struct FollowSource {
     name: String,
     cluster: Arc<Cluster>,
     notice: Notice,
-    position: u64,
-    ahead: Option<(u64, Vec<u8>)>,
+    cursor: Cursor,
     consumer: Option<Consumer>,
     silence: Silence,
 }
@@ -38,7 +36,7 @@ impl std::fmt::Debug for FollowSource {
         formatter
             .debug_struct("FollowSource")
             .field("partition", &self.partition)
-            .field("position", &self.position)
+            .field("position", &self.cursor.position)
             .finish_non_exhaustive()
     }
 }
@@ -48,7 +46,15 @@ impl FollowSource {
     #[must_use]
     pub fn new(partition: Partition, prefix: &str, cluster: Arc<Cluster>, notice: Notice, position: u64) -> Self {
         let name = format!("{prefix}{}", partition.topic);
-        Self { partition, name, cluster, notice, position, ahead: None, consumer: None, silence: Silence::default() }
+        Self {
+            partition,
+            name,
+            cluster,
+            notice,
+            cursor: Cursor { position, ahead: None },
+            consumer: None,
+            silence: Silence::default(),
+        }
     }
 
     fn start(&mut self) -> Result<(), Error> {
@@ -56,12 +62,8 @@ impl FollowSource {
             return Ok(());
         }
         let consumer = kafka::consumer(&*self.cluster).map_err(|cause| Error::Kafka(cause.to_string()))?;
-        let mut assignment = TopicPartitionList::new();
-        let offset = Offset::Offset(self.position.cast_signed());
-        assignment
-            .add_partition_offset(&self.name, self.partition.number.cast_signed(), offset)
-            .and_then(|()| consumer.client().assign(&assignment))
-            .map_err(|cause| self.broken(&cause.to_string()))?;
+        let assigned = self.cursor.assign(&consumer, &self.name, self.partition.number.cast_signed());
+        assigned.map_err(|cause| self.broken(&cause.to_string()))?;
         self.consumer = Some(consumer);
         Ok(())
     }
@@ -72,39 +74,23 @@ impl FollowSource {
         match consumer.client().poll(wait) {
             Some(Ok(record)) => {
                 self.silence.broken();
-                let offset = record.offset().cast_unsigned();
-                let value = record.payload().unwrap_or(&[]);
-                if offset < self.position {
-                    return Ok(Some(0));
-                }
-                if offset >= before {
-                    self.ahead = Some((offset, value.to_vec()));
-                    self.position = before;
-                    return Ok(Some(0));
-                }
-                self.position = offset + 1;
-                Ok(Some(give(batch, offset, value)))
+                return Ok(Some(self.cursor.take(&record, batch, before)));
             }
-            Some(Err(error)) => {
-                self.judge(&error)?;
-                self.position = self.position.max(passed(consumer).min(before));
-                Ok(None)
-            }
-            None => {
-                self.position = self.position.max(passed(consumer).min(before));
-                Ok(None)
-            }
+            Some(Err(error)) => self.judge(&error)?,
+            None => {}
         }
+        self.cursor.pass(consumer, before);
+        Ok(None)
     }
 
     /// Ends with an error where trying again cannot help.
     fn judge(&self, error: &KafkaError) -> Result<(), Error> {
         if let KafkaError::MessageConsumptionFatal(_) = error {
-            return Err(self.broken(&format!("offset {}: {error}", self.position)));
+            return Err(self.broken(&format!("offset {}: {error}", self.cursor.position)));
         }
         match error.rdkafka_error_code() {
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(self.out_of_range()),
-            Some(code) if is_final(code) => Err(self.broken(&format!("offset {}: {error}", self.position))),
+            Some(code) if is_final(code) => Err(self.broken(&format!("offset {}: {error}", self.cursor.position))),
             _ => Ok(()),
         }
     }
@@ -120,7 +106,7 @@ impl FollowSource {
         self.broken(&format!(
             "offset {} is not there; {now}. The topic's retention has deleted records that were not read yet, or the topic was \
              deleted and made anew. Nothing is skipped: restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is there",
-            self.position
+            self.cursor.position
         ))
     }
 
@@ -135,7 +121,7 @@ impl FollowSource {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         (self.notice)(&format!(
             "waiting for Kafka at {} since {seconds} s (topic {}, partition {}, offset {}){why}",
-            self.cluster.brokers, self.name, self.partition.number, self.position
+            self.cluster.brokers, self.name, self.partition.number, self.cursor.position
         ));
     }
 }
@@ -146,16 +132,16 @@ impl Source for FollowSource {
     }
 
     fn seek(&mut self, position: Position) -> Result<(), Error> {
-        if position.offset != self.position {
+        if position.offset != self.cursor.position {
             self.consumer = None;
-            self.ahead = None;
-            self.position = position.offset;
+            self.cursor.ahead = None;
+            self.cursor.position = position.offset;
         }
         Ok(())
     }
 
     fn position(&self) -> Position {
-        Position { offset: self.position, byte: 0 }
+        Position { offset: self.cursor.position, byte: 0 }
     }
 
     fn high_watermark(&self) -> Option<u64> {
@@ -168,17 +154,9 @@ impl Source for FollowSource {
         self.start()?;
         let limit = before.unwrap_or(u64::MAX);
         let wait = if before.is_some() { LOOK } else { Duration::ZERO };
-        let mut taken = 0;
-        if let Some((offset, value)) = self.ahead.take_if(|(offset, _)| *offset < limit) {
-            self.position = offset + 1;
-            taken += give(batch, offset, &value);
-        }
+        let mut taken = self.cursor.give_kept(batch, limit);
         let mut since = None;
-        while self.position < limit && taken < bytes.max(1) {
-            if self.ahead.is_some() {
-                self.position = limit;
-                break;
-            }
+        while self.cursor.position < limit && taken < bytes.max(1) {
             match self.step(batch, limit, wait)? {
                 Some(more) => {
                     taken += more;

@@ -3,6 +3,7 @@
 //! Owns: the address, what there is to read, the reading. Does not own: the clients' settings (`crate::kafka`).
 
 mod address;
+mod cursor;
 mod follow;
 mod reader;
 mod watermarks;

@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
 
+use super::cursor::Cursor;
 use super::{ANSWER_SECONDS, is_final};
 use crate::kafka::{self, Consumer, Notice, Silence};
 use crate::sources::{Batch, Error, Partition, Position, Source};
@@ -58,9 +58,7 @@ pub struct KafkaSource {
     notice: Notice,
     /// The offsets that were there at opening.
     there: Range<u64>,
-    position: u64,
-    /// A record that was read although it lies behind what was asked for.
-    ahead: Option<(u64, Vec<u8>)>,
+    cursor: Cursor,
     consumer: Option<Consumer>,
     end: End,
     silence: Silence,
@@ -72,7 +70,7 @@ impl std::fmt::Debug for KafkaSource {
             .debug_struct("KafkaSource")
             .field("partition", &self.partition)
             .field("there", &self.there)
-            .field("position", &self.position)
+            .field("position", &self.cursor.position)
             .finish_non_exhaustive()
     }
 }
@@ -85,8 +83,7 @@ impl KafkaSource {
             brokers,
             notice,
             there,
-            position,
-            ahead: None,
+            cursor: Cursor { position, ahead: None },
             consumer: None,
             end: End::Open,
             silence: Silence::default(),
@@ -105,14 +102,12 @@ impl KafkaSource {
     /// # Errors
     /// Where no client can be made.
     pub fn start(&mut self) -> Result<(), Error> {
-        if self.consumer.is_some() || self.position >= self.there.end {
+        if self.consumer.is_some() || self.cursor.position >= self.there.end {
             return Ok(());
         }
         let consumer = kafka::consumer(&*self.brokers).map_err(|cause| Error::Kafka(cause.to_string()))?;
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.partition.topic, self.number(), Offset::Offset(self.position.cast_signed()))
-            .and_then(|()| consumer.client().assign(&list))
-            .map_err(|cause| self.failed(&cause))?;
+        let assigned = self.cursor.assign(&consumer, &self.partition.topic, self.number());
+        assigned.map_err(|cause| self.failed(&cause))?;
         self.consumer = Some(consumer);
         Ok(())
     }
@@ -123,7 +118,7 @@ impl KafkaSource {
 
     fn stop(&mut self) {
         self.consumer = None;
-        self.ahead = None;
+        self.cursor.ahead = None;
         self.silence.broken();
     }
 
@@ -134,25 +129,12 @@ impl KafkaSource {
         let error = match consumer.client().poll(LOOK) {
             Some(Ok(record)) => {
                 self.silence.broken();
-                let offset = record.offset().cast_unsigned();
-                let value = record.payload().unwrap_or(&[]);
-                if offset < self.position {
-                    return Ok(Some(0));
-                }
-                if offset >= before {
-                    self.ahead = Some((offset, value.to_vec()));
-                    self.position = before;
-                    return Ok(Some(0));
-                }
-                self.position = offset + 1;
-                return Ok(Some(give(batch, offset, value)));
+                return Ok(Some(self.cursor.take(&record, batch, before)));
             }
             Some(Err(error)) => Some(error),
             None => None,
         };
-        // Everything up to here was given out, or is nothing that is given out.
-        let passed = passed(consumer);
-        self.position = self.position.max(passed.min(before));
+        let passed = self.cursor.pass(consumer, before);
         match error {
             None => {}
             Some(KafkaError::PartitionEOF(_)) if passed < self.there.end => self.end_reported()?,
@@ -190,7 +172,7 @@ impl KafkaSource {
             return Err(self.failed(error));
         }
         match code {
-            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(self.out_of_range(self.position)),
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(self.out_of_range(self.cursor.position)),
             Some(Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicOrPartition) if self.is_gone() => {
                 Err(self.broken("it was deleted while it was read. Create the topic again, fill it, and begin again"))
             }
@@ -234,34 +216,16 @@ impl KafkaSource {
         let Partition { topic, number } = &self.partition;
         (self.notice)(&format!(
             "waiting for Kafka at {} since {seconds} s (topic {topic}, partition {number}, offset {}){why}",
-            self.brokers, self.position
+            self.brokers, self.cursor.position
         ));
     }
 
     fn failed(&self, cause: &KafkaError) -> Error {
-        self.broken(&format!("offset {}: {cause}", self.position))
+        self.broken(&format!("offset {}: {cause}", self.cursor.position))
     }
 
     fn broken(&self, what: &str) -> Error {
         Error::Kafka(format!("topic {}, partition {} at {}: {what}", self.partition.topic, self.partition.number, self.brokers))
-    }
-}
-
-/// Appends one record, unless it is a tombstone or empty; says how many bytes it takes.
-pub(super) fn give(batch: &mut Batch, offset: u64, value: &[u8]) -> usize {
-    if !value.is_empty() {
-        batch.push(offset, value);
-    }
-    value.len()
-}
-
-/// The offset behind the last record that the consumer has taken, control records included.
-pub(super) fn passed(consumer: &Consumer) -> u64 {
-    let list = consumer.client().position().ok();
-    let offset = list.as_ref().and_then(|list| list.elements().first().map(|element| element.offset()));
-    match offset {
-        Some(Offset::Offset(offset)) => offset.max(0).cast_unsigned(),
-        _ => 0,
     }
 }
 
@@ -275,16 +239,16 @@ impl Source for KafkaSource {
         if offset < self.there.start || offset > self.there.end {
             return Err(self.out_of_range(offset));
         }
-        if offset != self.position {
+        if offset != self.cursor.position {
             self.stop();
             self.end = End::Open;
-            self.position = offset;
+            self.cursor.position = offset;
         }
         Ok(())
     }
 
     fn position(&self) -> Position {
-        Position { offset: self.position, byte: 0 }
+        Position { offset: self.cursor.position, byte: 0 }
     }
 
     fn high_watermark(&self) -> Option<u64> {
@@ -293,17 +257,11 @@ impl Source for KafkaSource {
 
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
         let before = before.map_or(self.there.end, |before| before.min(self.there.end));
-        let mut taken = 0;
+        let mut taken = self.cursor.give_kept(batch, before);
         let mut since = None;
-        if let Some((offset, value)) = self.ahead.take_if(|(offset, _)| *offset < before) {
-            self.position = offset + 1;
-            taken += give(batch, offset, &value);
-        } else if self.ahead.is_some() {
-            self.position = self.position.max(before);
-        }
-        while self.position < before && taken < bytes.max(1) {
+        while self.cursor.position < before && taken < bytes.max(1) {
             if self.end == End::Reached {
-                self.position = before;
+                self.cursor.position = before;
                 break;
             }
             match self.step(batch, before)? {
@@ -319,7 +277,7 @@ impl Source for KafkaSource {
                 None => {}
             }
         }
-        if self.position < self.there.end {
+        if self.cursor.position < self.there.end {
             return Ok(true);
         }
         self.stop();

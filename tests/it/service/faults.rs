@@ -1,19 +1,14 @@
 //! Zombies, two at once, snapshots that are damaged.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
-use super::rig::{Rig, casino, digest, replayed};
+use super::rig::{Rig, casino, digest, replayed, signal};
 use crate::broker::shared;
 use crate::results::files;
 
 const SETTINGS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
                         [epoch]\ninterval = \"10ms\"\ncommit_interval = \"30ms\"\nsnapshot_interval = \"150ms\"\nbytes = 131072";
-
-fn signal(service: &std::process::Child, signal: &str) {
-    Command::new("kill").args([signal, &service.id().to_string()]).status().unwrap();
-}
 
 #[test]
 fn a_zombie_that_wakes_after_its_successor_took_over_publishes_nothing() {

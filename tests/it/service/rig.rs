@@ -14,7 +14,7 @@ use tidemark::kafka;
 use tidemark::sources::casino::Casino;
 
 use crate::broker::unique;
-use crate::results::{Written, default_programme, finish, numbers_have_no_gaps, wait};
+use crate::results::{Written, default_programme, finish, numbers_have_no_gaps, succeed, tidemark, wait, written};
 
 /// The topics of facts.
 const OUTPUTS: [&str; 7] = [
@@ -144,6 +144,15 @@ impl Rig {
         service.wait_with_output().unwrap()
     }
 
+    /// Replays what the job has bound, `now` included, into a folder; gives its summary.
+    pub(super) fn replay_bindings(&self, out: &Path) -> String {
+        let topics: Vec<String> = self.topics.iter().map(|topic| format!("{}{topic}", self.prefix)).collect();
+        let events = format!("kafka://{}/{}", self.brokers, topics.join(","));
+        let mut replay = tidemark(&default_programme(), &events, out);
+        succeed(replay.args(["--workers", "2", "--bindings"]).arg(self.store()));
+        fs::read_to_string(out.join("summary.json")).unwrap()
+    }
+
     /// What the service has said so far.
     pub(super) fn said(&self) -> String {
         fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
@@ -245,6 +254,11 @@ impl Drop for Rig {
     }
 }
 
+/// Sends a service a signal.
+pub(super) fn signal(service: &Child, signal: &str) {
+    Command::new("kill").args([signal, &service.id().to_string()]).status().unwrap();
+}
+
 /// Whether something happens within so long.
 pub(super) fn within(limit: Duration, mut happens: impl FnMut() -> bool) -> bool {
     let since = std::time::Instant::now();
@@ -286,8 +300,8 @@ pub(super) fn replayed(casino: &Casino) -> Written {
     let folder = tempfile::tempdir().unwrap();
     let (files, out) = (folder.path().join("files"), folder.path().join("out"));
     casino.write(&files).unwrap();
-    crate::results::succeed(crate::results::tidemark(&default_programme(), &files, &out).args(["--workers", "2"]));
-    crate::results::written(&out)
+    succeed(tidemark(&default_programme(), &files, &out).args(["--workers", "2"]));
+    written(&out)
 }
 
 /// The digest of all facts in a summary.

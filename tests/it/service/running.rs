@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminOptions;
@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use tidemark::kafka;
 use tidemark::sources::casino::Casino;
 
-use super::rig::{Rig, casino, digest, replayed, sums, within};
+use super::rig::{Rig, casino, digest, replayed, signal, sums, within};
 use crate::auditor::hex_sha256;
 use crate::broker::shared;
-use crate::results::{Chance, default_programme, files, rows, succeed, wait};
+use crate::results::{Chance, default_programme, files, rows, wait};
 
 /// A drain that takes a second or two: small epochs, few under way.
 const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
@@ -29,10 +29,6 @@ const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
 const WALL: &str = "[clock]\nmode = \"wall\"\nspeed = 50000\nstart = \"2026-01-01T00:00:00Z\"\n[http]\nlisten = \"\"\n\
                     [epoch]\ninterval = \"20ms\"\ncommit_interval = \"200ms\"\nsnapshot_interval = \"1s\"\n\
                     profile_interval = \"1s\"";
-
-fn signal(service: &Child, signal: &str) {
-    Command::new("kill").args([signal, &service.id().to_string()]).status().unwrap();
-}
 
 /// Asks the service to end; gives its exit code, and how long that took.
 fn terminate(service: Child) -> (Option<i32>, Duration) {
@@ -133,21 +129,13 @@ fn a_rulebook_that_is_published_while_it_runs_is_in_force_from_one_instant_on() 
     assert!(earlier > 100 && later > 100, "{earlier} facts before {instant} and {later} after it");
 
     let again = rig.folder.path().join("again");
-    let topics: Vec<String> =
-        ["bets.v1", "config.v1", "fx.v1", "loyalty.commands.v1", "payments.v1", "players.v1", "sessions.v1"]
-            .iter()
-            .map(|topic| format!("{}{topic}", rig.prefix))
-            .collect();
-    let events = format!("kafka://{}/{}", rig.brokers, topics.join(","));
-    let mut replay = Command::new(env!("CARGO_BIN_EXE_tidemark"));
-    replay.args(["replay", "--workers", "2", "--events", &events, "--bindings"]).arg(rig.store());
-    succeed(replay.arg("--programme").arg(default_programme()).arg("--out").arg(&again));
+    let again_summary = rig.replay_bindings(&again);
     let mut rebuilt = sums(&again);
     // Profiles leave by and by in the service.
     published.remove("crm.player-profile.v1");
     rebuilt.remove("crm.player-profile.v1");
     assert_eq!(published, rebuilt);
-    assert_eq!(digest(&fs::read_to_string(again.join("summary.json")).unwrap()), summary["facts_digest"]);
+    assert_eq!(digest(&again_summary), summary["facts_digest"]);
     assert_eq!(rig.verified()["facts_digest"], summary["facts_digest"]);
 }
 

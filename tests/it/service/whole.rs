@@ -7,9 +7,9 @@ use rdkafka::admin::{AdminOptions, NewPartitions};
 use rdkafka::producer::BaseRecord;
 use tidemark::kafka;
 
-use super::rig::{Rig, casino, digest, replayed, sums, within};
+use super::rig::{Rig, casino, digest, replayed, signal, sums, within};
 use crate::broker::shared;
-use crate::results::{default_programme, files, succeed};
+use crate::results::{files, succeed};
 
 const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"";
 
@@ -47,8 +47,8 @@ fn a_service_on_the_wall_clock_gives_the_facts_of_a_replay_of_its_bindings() {
     terminate(service, &rig);
     let summary = rig.drain(3);
     assert_eq!(summary["events_in"], 30_000);
-    let summary_again = bound(&rig);
     let out = rig.folder.path().join("bound");
+    let summary_again = rig.replay_bindings(&out);
     let again: serde_json::Value = serde_json::from_str(&summary_again).unwrap();
     assert_eq!(again["facts_digest"], summary["facts_digest"]);
     let (mut published, mut wanted) = (rig.published(), sums(&out));
@@ -60,7 +60,7 @@ fn a_service_on_the_wall_clock_gives_the_facts_of_a_replay_of_its_bindings() {
 }
 
 fn terminate(service: std::process::Child, rig: &Rig) {
-    Command::new("kill").arg(service.id().to_string()).status().unwrap();
+    signal(&service, "-TERM");
     let output = rig.ended(service);
     assert_eq!(output.status.code(), Some(0), "{}", rig.said());
     assert!(rig.said().contains("a snapshot at the last commit is written"), "{}", rig.said());
@@ -112,21 +112,7 @@ fn a_job_that_is_drained_half_way_has_each_players_last_profile_in_its_digest() 
     assert_eq!(rig.published(), lines);
     assert_eq!(rig.journal().len(), records + 1, "more than the start was written down");
     assert_eq!(rig.verified()["facts_digest"], second["facts_digest"]);
-    let replayed: serde_json::Value = serde_json::from_str(&bound(&rig)).unwrap();
+    let replayed: serde_json::Value = serde_json::from_str(&rig.replay_bindings(&rig.folder.path().join("bound"))).unwrap();
     assert_eq!(replayed["facts_digest"], second["facts_digest"]);
     assert_eq!(replayed["profiles"], second["profiles"]);
-}
-
-/// The summary of a replay of what a job has bound.
-fn bound(rig: &Rig) -> String {
-    let out = rig.folder.path().join("bound");
-    let topics: Vec<String> = ["bets.v1", "fx.v1", "loyalty.commands.v1", "payments.v1", "players.v1", "sessions.v1"]
-        .iter()
-        .map(|topic| format!("{}{topic}", rig.prefix))
-        .collect();
-    let events = format!("kafka://{}/{}", rig.brokers, topics.join(","));
-    let mut replay = Command::new(env!("CARGO_BIN_EXE_tidemark"));
-    replay.args(["replay", "--workers", "2", "--events", &events, "--bindings"]).arg(rig.store());
-    succeed(replay.arg("--programme").arg(default_programme()).arg("--out").arg(&out));
-    std::fs::read_to_string(out.join("summary.json")).unwrap()
 }

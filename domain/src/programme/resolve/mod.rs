@@ -9,7 +9,7 @@ mod change;
 mod earning;
 mod findings;
 mod ladder;
-mod nearest;
+pub mod nearest;
 mod scalar;
 mod section;
 mod several;

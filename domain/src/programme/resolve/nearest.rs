@@ -1,14 +1,20 @@
 //! The word that was probably meant.
 
-/// Longer words get no hint.
+/// Longer words of a programme get no hint.
 const LETTERS_MAX: usize = 40;
 /// Of more candidates only the first are looked at.
 const CANDIDATES_MAX: usize = 1_000;
 
-/// The candidate nearest to `word` by edits of one letter, case apart, where one is near enough.
+/// The nearest candidate, for a word of a programme.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted: Vec<char> = word.chars().take(LETTERS_MAX + 1).flat_map(char::to_lowercase).collect();
-    if wanted.len() > LETTERS_MAX {
+    nearest_within(word, candidates, LETTERS_MAX)
+}
+
+/// The candidate nearest to `word` by edits of one letter, case apart, where one is near enough. A word of more
+/// than `letters_max` letters gets no hint.
+pub fn nearest_within<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, letters_max: usize) -> Option<&'a str> {
+    let wanted: Vec<char> = word.chars().take(letters_max + 1).flat_map(char::to_lowercase).collect();
+    if wanted.len() > letters_max {
         return None;
     }
     let near_enough = 1 + wanted.len().div_euclid(4);
