@@ -58,7 +58,12 @@ impl Context {
 }
 
 impl ClientContext for Context {
-    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
+    /// Which topic a transaction may not write is said in the log alone.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "ADDPARTS" {
+            self.remember(message.to_owned());
+        }
+    }
 
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
@@ -78,6 +83,12 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, record)) = result {
             self.undelivered.fetch_add(1, Ordering::Relaxed);
+            // Given up for what another record met, which is known already.
+            let code = error.rdkafka_error_code();
+            if matches!(code, Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)) && self.last_error().is_some()
+            {
+                return;
+            }
             self.remember(format!("a record for topic {} was not delivered: {error}", record.topic()));
         }
     }
@@ -265,7 +276,8 @@ pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration) -> Result<
         .set("transactional.id", id)
         .set("transaction.timeout.ms", timeout.as_millis().to_string())
         .set("linger.ms", "200")
-        .set("queue.buffering.max.kbytes", "16384");
+        .set("queue.buffering.max.kbytes", "16384")
+        .set_log_level(RDKafkaLogLevel::Error);
     let client = config.create_with_context(Context::default());
     client.map_err(|cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
 }
@@ -376,33 +388,6 @@ fn usable(known: &Metadata, name: &str) -> bool {
 
 /// Where a message to a person goes.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// Tries until it succeeds or fails for good; while it does not, a person is told every ten seconds that Kafka is
-/// awaited. `passes` says of which failures a later try may be free.
-///
-/// # Errors
-/// The first failure that does not pass.
-pub fn patiently<T>(
-    brokers: &str,
-    notice: &Notice,
-    passes: impl Fn(&anyhow::Error) -> bool,
-    attempt: impl Fn() -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let mut silence = Silence::default();
-    // The first look at the clock, before the first attempt.
-    silence.lasts();
-    loop {
-        match attempt() {
-            Err(error) if passes(&error) => {
-                if let Some(seconds) = silence.lasts() {
-                    notice(&format!("waiting for Kafka at {brokers} since {seconds} s: {error:#}"));
-                }
-                std::thread::sleep(Duration::from_millis(200));
-            }
-            other => return other,
-        }
-    }
-}
 
 /// Whether something failed because of Kafka, and not for what was read from it.
 #[must_use]

@@ -5,6 +5,7 @@
 //! `tidemark_domain`, and [`sinks`] publish the facts that follow. [`runtime`] starts all that and ends it.
 
 pub mod api;
+pub mod brokers;
 mod buffers;
 pub mod cli;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod epoch;
 mod hex;
 pub mod journal;
 pub mod kafka;
+pub mod machine;
 pub mod metrics;
 pub mod murmur2;
 pub mod report;

@@ -117,25 +117,42 @@ pub(crate) fn again(arguments: &[String]) -> Command {
 
 /// Processor seconds of this process so far.
 pub(crate) fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").expect("/proc is there");
-    // The name in brackets may hold blanks; what is behind it begins with field 3.
-    let fields: Vec<&str> = text.rsplit_once(") ").map_or("", |(_, behind)| behind).split(' ').collect();
-    let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    cpu_seconds_of("self")
+}
+
+/// Processor seconds of a process so far; one that has ended counts until somebody has waited for it.
+pub(crate) fn cpu_seconds_of(process: &str) -> f64 {
+    // The first field behind the name is field 3.
+    let text = stat(process);
+    let fields: Vec<&str> = text.split(' ').collect();
+    let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(14) + ticks(15)) / TICKS_PER_SECOND
+}
+
+/// The letter of a process's state, `Z` where it has ended and nobody has waited for it; none where it is gone.
+pub(crate) fn state_of(process: &str) -> Option<char> {
+    stat(process).chars().next()
+}
+
+/// What `/proc/…/stat` says behind the name in brackets, which may hold blanks.
+fn stat(process: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    text.rsplit_once(") ").map_or_else(String::new, |(_, behind)| behind.to_owned())
 }
 
 /// The most memory this process has had.
 pub(crate) fn peak_mib() -> f64 {
-    status_kib("VmHWM:") / 1024.0
+    status_of("self", "VmHWM:") / 1024.0
 }
 
 /// The memory this process has now, in bytes.
 pub(crate) fn resident_bytes() -> f64 {
-    status_kib("VmRSS:") * 1024.0
+    status_of("self", "VmRSS:") * 1024.0
 }
 
-fn status_kib(name: &str) -> f64 {
-    let text = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+/// A line of `/proc/…/status`: a number, or KiB; 0 where there is none.
+pub(crate) fn status_of(process: &str, name: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse().unwrap_or(0.0)
 }

@@ -209,7 +209,7 @@ pub struct Replay {
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
     /// Keep state here: an interrupted run goes on from it, with another number of workers if asked
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR|URL")]
     pub state: Option<PathBuf>,
     /// Follow the bindings of a service, `now` included: URL/JOB, its [store] url and the job's name
     ///
@@ -436,7 +436,7 @@ pub enum Snapshot {
     /// Reads all of them and checks every checksum. Exit code 0 when all are whole, 1 when one is damaged.
     #[command(after_help = "Example:\n  tidemark snapshot inspect state")]
     Inspect {
-        /// The folder given to `replay` as --state
+        /// The folder or URL given to `replay` as --state, or STORE/JOB of a service
         state: PathBuf,
         /// Print it as JSON
         #[arg(long)]

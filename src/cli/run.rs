@@ -9,7 +9,7 @@ use super::args::{Run, Verify};
 use super::{config, print, replay};
 use crate::config::Mode;
 use crate::runtime::Failure;
-use crate::runtime::service::{self, Options, Outcome};
+use crate::runtime::service::{self, Options, Outcome, World};
 
 /// Runs it.
 ///
@@ -45,6 +45,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         drain: arguments.drain,
         accept_divergence: arguments.accept_divergence,
         defects: replay::defects(arguments.defect.as_deref())?,
+        world: World::default(),
         notice: print::notice(),
         asked_to_stop,
     };
@@ -97,6 +98,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<u8, Failure> {
         drain: false,
         accept_divergence: false,
         defects: replay::defects(None)?,
+        world: World::default(),
         notice: print::notice(),
         asked_to_stop: Arc::new(AtomicBool::new(false)),
     };

@@ -10,7 +10,7 @@ use tidemark_domain::time::Instant;
 use super::print;
 use crate::epoch::Epoch;
 use crate::runtime::state::{Groups, JobFile, Manifest, State, load_groups};
-use crate::runtime::store::Store;
+use crate::runtime::store::{self, Store};
 use crate::runtime::{Failure, LOGIC_VERSION};
 
 /// A state folder.
@@ -49,7 +49,8 @@ struct Row {
 /// Why it ended.
 pub(super) fn inspect(folder: &Path, json: bool) -> Result<u8, Failure> {
     // Only looking must not leave a new folder behind.
-    if !folder.join("job.json").is_file() && !folder.join("journal").is_dir() {
+    let is_none = |path: &Path| !path.join("job.json").is_file() && !path.join("journal").is_dir();
+    if store::folder_of(&folder.to_string_lossy()).is_some_and(is_none) {
         return Err(Failure::Usage(format!(
             "{} is no state folder: it has no job.json; give the folder that replay had as --state, or STORE/JOB of a service",
             folder.display()
@@ -66,7 +67,7 @@ pub(super) fn inspect(folder: &Path, json: bool) -> Result<u8, Failure> {
 
 fn look(folder: &Path) -> Result<View> {
     let (state, job) = State::look(folder)?;
-    let store = Store::folder(folder)?;
+    let store = Store::at(folder)?;
     let manifests = state.manifests()?;
     let mut incomplete: Vec<Epoch> = Vec::new();
     for name in store.list("snapshots")? {

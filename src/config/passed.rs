@@ -57,6 +57,10 @@ pub(super) fn settings(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Op
         let origin = Origin::File(leaf.key);
         match setting(reader, &key, &leaf.value) {
             Ok(Setting { value, source }) => {
+                if let Some(lack) = lacking(&key, &value) {
+                    reader.problem(&origin, format!("{path}: `{key}` {lack}"));
+                    continue;
+                }
                 match &source {
                     None => reader.row(&quoted(&key), leaf.value.written(), &origin),
                     Some(source) => reader.secret_row(&quoted(&key), source),
@@ -86,6 +90,24 @@ fn setting(reader: &mut Reader<'_>, key: &str, value: &Value) -> Result<Setting,
         return Err(format!("is a secret, which does not belong in this file; {ELSEWHERE}"));
     }
     Ok(Setting { value: literal, source: None })
+}
+
+/// Why this build cannot do what a setting asks for. Its value may be a secret, and is not told.
+fn lacking(key: &str, value: &str) -> Option<&'static str> {
+    let value = value.to_ascii_lowercase();
+    let is_mechanism = key == "sasl.mechanism" || key == "sasl.mechanisms";
+    if is_mechanism && value == "gssapi" {
+        return Some("asks for Kerberos, which no build has; SCRAM-SHA-512, SCRAM-SHA-256 and PLAIN are there");
+    }
+    let needs_tls = match key {
+        "security.protocol" => value.ends_with("ssl"),
+        "enable.ssl.certificate.verification" | "enable.sasl.oauthbearer.unsecure.jwt" => true,
+        _ if is_mechanism => value.starts_with("scram") || value == "oauthbearer",
+        _ => key.starts_with("ssl.") || key.starts_with("sasl.oauthbearer."),
+    };
+    let has_tls = cfg!(feature = "tls");
+    (needs_tls && !has_tls)
+        .then_some("needs a build with TLS and SCRAM, which this one is not: cargo build --release --features tls")
 }
 
 fn is_secret(key: &str) -> bool {

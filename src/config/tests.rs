@@ -292,16 +292,16 @@ fn a_secret_in_the_file_is_refused_and_one_from_elsewhere_is_shown_to_nobody() {
     assert!(!found.concat().contains("hunter2"), "{found:?}");
 
     let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key.pem");
-    fs::write(&key, "line one\nline two\n").unwrap();
+    let name = folder.path().join("name");
+    fs::write(&name, "line one\nline two\n").unwrap();
     let text = format!(
-        "{LEAST}librdkafka = {{ \"security.protocol\" = \"SASL_SSL\", \"socket.keepalive.enable\" = true, \"linger.ms\" = 5, \
-         sasl.password = {{ env = \"KAFKA_PASSWORD\" }}, \"ssl.key.pem\" = {{ file = '{}' }} }}\n",
-        key.display()
+        "{LEAST}librdkafka = {{ \"security.protocol\" = \"SASL_PLAINTEXT\", \"socket.keepalive.enable\" = true, \"linger.ms\" = 5, \
+         sasl.password = {{ env = \"KAFKA_PASSWORD\" }}, \"sasl.username\" = {{ file = '{}' }} }}\n",
+        name.display()
     );
     let config = with(&text, &[("KAFKA_PASSWORD", "hunter2")]).unwrap();
     let settings = &config.sources[0].librdkafka;
-    assert_eq!((settings["sasl.password"].as_str(), settings["ssl.key.pem"].as_str()), ("hunter2", "line one\nline two"));
+    assert_eq!((settings["sasl.password"].as_str(), settings["sasl.username"].as_str()), ("hunter2", "line one\nline two"));
     assert_eq!((settings["linger.ms"].as_str(), settings["socket.keepalive.enable"].as_str()), ("5", "true"));
     let printed = config.print();
     assert!(printed.contains("[source.librdkafka]\n"), "{printed}");
@@ -311,6 +311,31 @@ fn a_secret_in_the_file_is_refused_and_one_from_elsewhere_is_shown_to_nobody() {
     for shown in [printed, format!("{config:?}")] {
         assert!(!shown.contains("hunter2") && !shown.contains("line one"), "{shown}");
     }
+}
+
+#[test]
+fn what_needs_tls_is_refused_by_a_build_without_it_and_no_value_is_told() {
+    let lines = [
+        "\"security.protocol\" = \"SASL_SSL\"",
+        "\"security.protocol\" = \"ssl\"",
+        "\"sasl.mechanism\" = \"SCRAM-SHA-512\"",
+        "\"sasl.mechanisms\" = \"OAUTHBEARER\"",
+        "\"ssl.ca.location\" = \"/etc/ca.pem\"",
+        "\"ssl.key.password\" = { env = \"KEY_PASSWORD\" }",
+    ];
+    for line in lines {
+        let read = with(&format!("{LEAST}[sink.kafka.librdkafka]\n{line}\n"), &[("KEY_PASSWORD", "hunter2")]);
+        assert_eq!(read.is_ok(), cfg!(feature = "tls"), "{line}");
+        if let Err(found) = read {
+            let told = found.iter().map(ToString::to_string).collect::<String>();
+            assert!(told.starts_with("tidemark.toml:9:1: sink.kafka.librdkafka: "), "{told}");
+            assert!(told.contains("cargo build --release --features tls") && !told.contains("hunter2"), "{told}");
+        }
+    }
+    let plain = "\"security.protocol\" = \"SASL_PLAINTEXT\"\n\"sasl.mechanism\" = \"PLAIN\"\n\"sasl.username\" = \"tm\"\n";
+    sound(&format!("{LEAST}[sink.kafka.librdkafka]\n{plain}"));
+    let kerberos = format!("{LEAST}[sink.kafka.librdkafka]\n\"sasl.mechanism\" = \"GSSAPI\"\n");
+    says(&problems(&kerberos, &[]), &[("tidemark.toml:9:1", "asks for Kerberos, which no build has")]);
 }
 
 #[test]
@@ -419,10 +444,15 @@ fn brokers_stores_and_names_are_judged() {
     for sound in ["state", "/var/lib/tidemark", "file:///var/lib/tidemark"] {
         assert!(values::url(sound).is_ok(), "{sound}");
     }
-    for wrong in
-        ["", "s3://", "http://host/", "file:state", "s3://key:secret@bucket", "s3://bucket/path", "gs://b", "az://container/x"]
-    {
-        assert!(values::url(wrong).is_err(), "{wrong}");
+    for wrong in ["", "s3://", "s3:///x", "gs://a b", "http://host/", "file:state", "s3://key:secret@bucket"] {
+        let told = values::url(wrong).expect_err(wrong);
+        assert!(!told.contains("secret") && !told.contains("--features"), "{told}");
+    }
+    for cloudy in ["s3://bucket/path", "gs://b", "az://container/x"] {
+        match values::url(cloudy) {
+            Ok(url) => assert!(cfg!(feature = "cloud") && url == cloudy, "{url}"),
+            Err(told) => assert!(!cfg!(feature = "cloud") && told.contains("--features cloud"), "{told}"),
+        }
     }
     assert!(values::name("Loyalty_eu-1.b").is_ok() && values::name(&"x".repeat(100)).is_ok());
     for wrong in ["", "a b", "ü", "a:b", &"x".repeat(101)] {

@@ -16,8 +16,8 @@ const KEY_GROUPS: u64 = 240;
 pub(super) const TOPIC_NAME_MAX: usize = 249;
 /// The longest prefix of topics, and the longest name of a job.
 const NAME_MAX: usize = 100;
-/// What a store's url may begin with.
-const SCHEMES: [&str; 1] = ["file"];
+/// Object stores, by what their urls begin with.
+const OBJECT_STORES: [&str; 3] = ["s3", "gs", "az"];
 
 /// A text.
 pub(super) fn text(value: &Value) -> Result<&str, String> {
@@ -111,17 +111,33 @@ pub(super) fn instant(value: &Value) -> Result<Option<Instant>, String> {
 
 /// Where state is kept.
 pub(super) fn url(text: &str) -> Result<String, String> {
-    let due = "a folder or file:// and a path is due; s3://, gs:// and az:// are not enforced in this version";
+    let due = "a folder, file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX is due";
     match text.split_once("://") {
         None if text.is_empty() => Err(format!("it is empty; {due}")),
         None if text.starts_with("file:") => Err(format!("`{text}` has no `//`; {due}")),
         None => Ok(text.to_owned()),
-        Some((scheme, rest)) if !SCHEMES.contains(&scheme) || rest.is_empty() => Err(format!("`{text}` is no store; {due}")),
-        Some((_, rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => {
-            Err("it holds credentials; give them by the environment of the cloud's own tools".to_owned())
-        }
-        Some(_) => Ok(text.to_owned()),
+        Some((_, "")) => Err(format!("`{text}` is no store; {due}")),
+        Some(("file", _)) => Ok(text.to_owned()),
+        Some((scheme, rest)) if OBJECT_STORES.contains(&scheme) => bucket(text, rest.split('/').next().unwrap_or_default()),
+        Some(_) => Err(format!("`{text}` is no store; {due}")),
     }
+}
+
+/// A place in an object store.
+fn bucket(url: &str, bucket: &str) -> Result<String, String> {
+    if bucket.contains('@') {
+        return Err("it holds credentials; give them by the environment of the cloud's own tools".to_owned());
+    }
+    if bucket.is_empty() || !is_plain(bucket) {
+        return Err(format!("`{url}` has no bucket; letters, digits, `.`, `_` or `-` are due after ://"));
+    }
+    if !cfg!(feature = "cloud") {
+        return Err(format!(
+            "`{url}` is an object store, and this build keeps state in folders only; build it with them: cargo build --release \
+             --features cloud"
+        ));
+    }
+    Ok(url.to_owned())
 }
 
 /// Kafka's brokers.

@@ -22,10 +22,13 @@ use anyhow::{Context as _, Result, bail};
 use thiserror::Error;
 
 pub use self::records::{Body, Bound, Generation, News, Record, folded, unfolded};
+use crate::machine::{Defect, Machine};
 use crate::runtime::store::{Created, Store};
 
 /// So many records are merged into a segment.
 const SEGMENT_RECORDS: usize = 256;
+/// So many in a simulation, which is short.
+const SIMULATED_RECORDS: usize = 8;
 const RECORDS: &str = "journal/records";
 const SEGMENTS: &str = "journal/segments";
 /// How long an answer of the store that is not clear is asked for again before a person is told.
@@ -60,6 +63,7 @@ pub struct Journal {
     tail: Vec<(u64, String)>,
     /// Where people are told that the store is awaited.
     notice: crate::kafka::Notice,
+    machine: Machine,
 }
 
 impl std::fmt::Debug for Journal {
@@ -220,10 +224,14 @@ impl Journal {
         store: Arc<Store>,
         process: &str,
         start: &dyn Fn(&[Record]) -> Result<Generation, Refused>,
+        machine: Machine,
         notice: crate::kafka::Notice,
     ) -> Result<(Self, Vec<Record>), Refused> {
         loop {
-            let (lines, merged) = read_lines(&store).map_err(Refused::Failed)?;
+            let (mut lines, merged) = read_lines(&store).map_err(Refused::Failed)?;
+            if machine.has(Defect::LastUnread) && lines.len() > 2 {
+                lines.pop();
+            }
             let (last, last_hash) = lines.last().map_or((0, String::new()), |(record, _)| (record.number, record.hash.clone()));
             let generation = generation_of(&lines) + 1;
             let tail =
@@ -236,6 +244,7 @@ impl Journal {
                 last_hash,
                 tail: tail.collect(),
                 notice: Arc::clone(&notice),
+                machine: machine.clone(),
             };
             let mut records: Vec<Record> = lines.into_iter().map(|(record, _)| record).collect();
             let body = Body::Generation(Box::new(start(&records)?));
@@ -279,7 +288,13 @@ impl Journal {
             hash: String::new(),
         };
         let (record, line) = record.seal().map_err(Refused::Failed)?;
-        self.create(&record_name(record.number), &line)?;
+        self.machine.pass("journal.before-record");
+        if self.machine.has(Defect::JournalOverwrites) {
+            self.store.put(&record_name(record.number), line.clone().into_bytes()).map_err(Refused::Failed)?;
+        } else {
+            self.create(&record_name(record.number), &line)?;
+        }
+        self.machine.pass("journal.after-record");
         let listing = self.asked("the journal's records", || Listing::of(&self.store));
         if listing.highest() > record.number || listing.end() >= record.number {
             return Err(Refused::Superseded(format!("the journal goes on to record {}", listing.highest())));
@@ -287,7 +302,8 @@ impl Journal {
         self.last = record.number;
         self.last_hash.clone_from(&record.hash);
         self.tail.push((record.number, line));
-        if self.tail.len() >= SEGMENT_RECORDS {
+        let enough = if self.machine.is_simulated() { SIMULATED_RECORDS } else { SEGMENT_RECORDS };
+        if self.tail.len() >= enough {
             // The record counts, merged or not: what could not be merged is merged with a later one.
             if let Err(error) = self.merge(&listing) {
                 (self.notice)(&format!("journal records could not be merged, which is tried again: {error:#}"));
@@ -298,7 +314,7 @@ impl Journal {
 
     /// Makes an object, whatever the store answers on the way: an answer that is not clear is settled by reading.
     fn create(&self, name: &str, line: &str) -> Result<(), Refused> {
-        let mut since = std::time::Instant::now();
+        let mut since = self.machine.now();
         loop {
             let answer = self.store.create(name, line.as_bytes().to_vec());
             if matches!(answer, Ok(Created::Now)) {
@@ -313,27 +329,27 @@ impl Journal {
                 None => {}
             }
             if let Err(error) = answer
-                && since.elapsed() >= TELL
+                && self.machine.now() - since >= TELL
             {
-                since = std::time::Instant::now();
+                since = self.machine.now();
                 (self.notice)(&format!("waiting for the store: {error:#}"));
             }
-            std::thread::sleep(Duration::from_millis(200));
+            self.machine.sleep(Duration::from_millis(200));
         }
     }
 
     /// Asks the store until it answers, and says so every ten seconds.
     fn asked<T>(&self, what: &str, question: impl Fn() -> Result<T>) -> T {
-        let mut since = std::time::Instant::now();
+        let mut since = self.machine.now();
         loop {
             match question() {
                 Ok(answer) => return answer,
                 Err(error) => {
-                    if since.elapsed() >= TELL {
-                        since = std::time::Instant::now();
+                    if self.machine.now() - since >= TELL {
+                        since = self.machine.now();
                         (self.notice)(&format!("waiting for the store ({what}): {error:#}"));
                     }
-                    std::thread::sleep(Duration::from_millis(200));
+                    self.machine.sleep(Duration::from_millis(200));
                 }
             }
         }
@@ -353,16 +369,24 @@ impl Journal {
         }
         let packed = zstd::encode_all(text.as_bytes(), 3).context("cannot pack a segment")?;
         let name = segment_name(first, last);
+        if self.machine.has(Defect::MergeForgets) {
+            for (number, _) in &self.tail {
+                self.store.delete(&record_name(*number))?;
+            }
+        }
+        self.machine.pass("journal.before-segment");
         if self.store.create(&name, packed.clone())? == Created::Before
             && self.store.get(&name)?.is_none_or(|found| found != packed)
         {
             bail!("{name} is there with another content");
         }
+        self.machine.pass("journal.after-segment");
         for (from, to) in listing.segments.iter().filter(|segment| listing.is_covered(**segment)) {
             self.store.delete(&segment_name(*from, *to))?;
         }
         for number in listing.stray.iter().copied().chain(self.tail.drain(..).map(|(number, _)| number)) {
             self.store.delete(&record_name(number))?;
+            self.machine.pass("journal.record-removed");
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ fn start(_: &[Record]) -> Result<Generation, Refused> {
 }
 
 fn begin(store: &Arc<Store>, process: &str) -> Journal {
-    Journal::begin(Arc::clone(store), process, &start, Arc::new(|_: &str| {})).unwrap().0
+    Journal::begin(Arc::clone(store), process, &start, crate::machine::Machine::default(), Arc::new(|_: &str| {})).unwrap().0
 }
 
 fn epoch(epoch: u64) -> Body {

@@ -3,6 +3,9 @@
 //! Reading order: this file, `replay`, `worker`, `publisher`, `state`, `store`; `service` for the service.
 
 mod beside;
+#[cfg(feature = "cloud")]
+mod cloud;
+mod cluster;
 pub mod dlq;
 mod input;
 pub mod programme;

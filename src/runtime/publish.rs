@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::Message as _;
 use rdkafka::producer::BaseRecord;
 use serde::Serialize;
 use tidemark_domain::programme::source::SourceFile;
@@ -17,11 +16,11 @@ use tidemark_domain::time::Instant;
 
 use super::Failure;
 use super::programme::load_programme;
+use crate::brokers::{Brokers as _, End, Place, Record};
 use crate::config::Config;
 use crate::hex;
 use crate::kafka::{self, Cluster, Notice};
-use crate::runtime::service::partitions_at;
-use crate::sinks::kafka::tail::{self, Place};
+use crate::runtime::cluster::Kafka;
 use crate::sources::RECORD_BYTES_MAX;
 use crate::sources::decode::{Scratch, decode};
 use crate::sources::reference::{self, Book, Found};
@@ -246,7 +245,8 @@ fn record(programme: &Programme, body: &str, sha256: &str, by: By<'_>) -> Result
 
 /// What the topic holds, in the order in which the service takes it in.
 fn published_before(cluster: &Cluster, topic: &str, notice: &Notice) -> Result<Vec<String>, Failure> {
-    let count = partitions_at(cluster, notice)?.get(topic).copied().unwrap_or(0);
+    let brokers = Kafka::new(cluster.clone(), Arc::clone(notice));
+    let count = brokers.topics().map_err(Failure::Failed)?.get(topic).copied().unwrap_or(0);
     if count == 0 {
         return Err(Failure::Failed(anyhow::anyhow!(
             "no topic {topic} at {}; nothing was published. `tidemark topics create` makes it",
@@ -254,16 +254,16 @@ fn published_before(cluster: &Cluster, topic: &str, notice: &Notice) -> Result<V
         )));
     }
     let places: Vec<Place> = (0..count).map(|number| (topic.to_owned(), number)).collect();
-    let bounds = tail::bounds(cluster, &places).map_err(Failure::Failed)?;
+    let bounds = brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
     let mut all = Vec::new();
-    tail::read(cluster, &bounds, PATIENCE, |message| {
-        let bytes = message.payload().filter(|payload| payload.len() <= RECORD_BYTES_MAX).unwrap_or(&[]);
+    let mut take = |message: &Record<'_>| {
+        let bytes = if message.body.len() <= RECORD_BYTES_MAX { message.body } else { &[] };
         if let Ok(text) = std::str::from_utf8(bytes) {
-            all.push((message.partition(), message.offset(), text.to_owned()));
+            all.push((message.partition, message.offset, text.to_owned()));
         }
         Ok(())
-    })
-    .map_err(Failure::Failed)?;
+    };
+    brokers.read(&bounds, PATIENCE, &mut take).map_err(Failure::Failed)?;
     all.sort();
     Ok(all.into_iter().map(|(_, _, text)| text).collect())
 }

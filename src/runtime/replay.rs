@@ -19,9 +19,10 @@ use super::publisher::{Intervals, Publisher};
 use super::state::{Beside, Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
 use super::{Failure, LOGIC_VERSION, on_workers, worker};
-use crate::dataflows::ledger::{Restored, SnapshotPort};
+use crate::dataflows::ledger::{FULL_EVERY, Restored, SnapshotPort};
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Epoch, Place, Spread};
+use crate::machine::Machine;
 use crate::sinks::files::{Contents, FileSink, Record, inspect};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Sink, Topic};
@@ -376,6 +377,7 @@ impl Run<'_> {
         let snapshots = SnapshotPort {
             at: Arc::new(AtomicU64::new(0)),
             number: Arc::new(AtomicU64::new(0)),
+            full_every: FULL_EVERY,
             parts: has_state.then_some(part_in),
         };
         let publisher =
@@ -405,7 +407,7 @@ impl Run<'_> {
             let pace = self.options.pace;
             let given = starts.into_iter().map(|start| (start, report_in.clone(), snapshots.clone())).collect();
             drop((report_in, snapshots));
-            on_workers(given, {
+            on_workers(&Machine::default(), given, {
                 let (job, shared) = (Arc::clone(&job), Arc::clone(&shared));
                 move |timely_worker, (start, outlet, port)| {
                     worker::run(timely_worker, start, &job, &shared, pace, &port, outlet);

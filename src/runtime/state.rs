@@ -26,6 +26,7 @@ pub use super::beside::{Beside, Known, Written};
 use super::store::Store;
 use crate::dataflows::ledger::{Group, Part, Rest, Restored};
 use crate::epoch::{Epoch, Spread};
+use crate::machine::{Defect, Machine};
 use crate::sinks::tally::Progress;
 
 /// How many snapshots that stand alone are kept, with those that follow them.
@@ -133,6 +134,7 @@ pub(crate) enum Event {
 pub struct State {
     store: Arc<Store>,
     job: String,
+    machine: Machine,
 }
 
 fn manifest_name(epoch: Epoch) -> String {
@@ -193,7 +195,7 @@ impl State {
     /// # Errors
     /// Where the folder cannot be read or written.
     pub fn open(folder: &Path, job: &JobFile) -> Result<Result<Self, Vec<&'static str>>> {
-        let store = Store::folder(folder)?;
+        let store = Store::at(folder)?;
         match store.get(JOB)? {
             Some(bytes) => {
                 let found: JobFile =
@@ -205,7 +207,7 @@ impl State {
             }
             None => store.put(JOB, serde_json::to_vec_pretty(job)?)?,
         }
-        Ok(Ok(Self { store: Arc::new(store), job: job.fingerprint() }))
+        Ok(Ok(Self { store: Arc::new(store), job: job.fingerprint(), machine: Machine::default() }))
     }
 
     /// Opens a state folder to look at it.
@@ -213,11 +215,11 @@ impl State {
     /// # Errors
     /// Where the folder cannot be read.
     pub fn look(folder: &Path) -> Result<(Self, JobFile)> {
-        let store = Store::folder(folder)?;
+        let store = Store::at(folder)?;
         let Some(bytes) = store.get(JOB)? else {
             // A service names its state by its job: the folder's own name.
-            let name =
-                folder.canonicalize().ok().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+            let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let (Some(name), false) = (name, store.list("journal")?.is_empty()) else {
                 bail!("{} is no state folder: it has neither {JOB} nor a journal", folder.display());
             };
@@ -229,16 +231,16 @@ impl State {
                 until: None,
                 live_profiles: false,
             };
-            return Ok((Self::of_service(Arc::new(store), &name), job));
+            return Ok((Self::of_service(Arc::new(store), &name, &Machine::default()), job));
         };
         let job: JobFile = serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
-        Ok((Self { store: Arc::new(store), job: job.fingerprint() }, job))
+        Ok((Self { store: Arc::new(store), job: job.fingerprint(), machine: Machine::default() }, job))
     }
 
     /// The state of a service, in a store of its own.
     #[must_use]
-    pub fn of_service(store: Arc<Store>, job: &str) -> Self {
-        Self { store, job: format!("service {job}") }
+    pub fn of_service(store: Arc<Store>, job: &str, machine: &Machine) -> Self {
+        Self { store, job: format!("service {job}"), machine: machine.clone() }
     }
 
     /// Removes every snapshot: a run begins anew.
@@ -360,7 +362,7 @@ impl State {
         let mut parts: BTreeMap<Epoch, Vec<Part>> = BTreeMap::new();
         let mut committed: BTreeMap<Epoch, Progress> = BTreeMap::new();
         let mut chain: Vec<Epoch> = Vec::new();
-        while let Ok(event) = events.recv() {
+        while let Ok(event) = self.machine.receive(events) {
             let epoch = match event {
                 Event::Part(part) => {
                     let epoch = part.epoch;
@@ -422,8 +424,9 @@ impl State {
         for (shard, bytes) in shards {
             size += bytes.len() as u64;
             self.store.put(&format!("snapshots/{epoch:020}/shard-{shard:03}.bin"), bytes)?;
+            self.machine.pass("snapshot.part-written");
         }
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             version: 1,
             logic_version: LOGIC_VERSION,
             job: self.job.clone(),
@@ -436,7 +439,11 @@ impl State {
             known: beside.known_at(epoch),
             rest,
         };
+        if self.machine.has(Defect::WaitingIsLost) {
+            manifest.rest.iter_mut().for_each(|part| part.held.clear());
+        }
         self.store.put(&manifest_name(epoch), write_manifest(&manifest)?)?;
+        self.machine.pass("snapshot.manifest-written");
         chain.push(epoch);
         if full {
             self.collect()?;
@@ -453,6 +460,7 @@ impl State {
             let epoch = name.split('/').nth(1).and_then(|part| part.parse::<Epoch>().ok());
             if epoch.is_some_and(|epoch| epoch < *oldest) {
                 self.store.delete(&name)?;
+                self.machine.pass("snapshot.object-removed");
             }
         }
         Ok(())

@@ -11,16 +11,19 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPay
 /// See [`Store::mark`].
 const MARK: &str = "tidemark-store";
 
-/// The folder that a store's URL names: a path, or `file://` and a path.
-///
-/// # Errors
-/// Where this build knows no such store.
-pub fn folder_of(url: &str) -> Result<&Path> {
+/// The folder that a store's URL names: a path, or `file://` and a path. None where it names no folder.
+#[must_use]
+pub fn folder_of(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("file://").or_else(|| url.strip_prefix("file:")).unwrap_or(url);
-    if path.contains("://") {
-        bail!("this version keeps its state in a local folder; {url} is not supported. Give a path or file:///PATH");
-    }
-    Ok(Path::new(path))
+    (!path.contains("://")).then(|| Path::new(path))
+}
+
+/// What stores answer for an object where there is no bucket to look into: S3, Azure, Google.
+const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"];
+
+fn lacks_bucket(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    NO_BUCKET.iter().any(|sign| text.contains(sign))
 }
 
 /// What became of an attempt to create an object.
@@ -35,8 +38,8 @@ pub enum Created {
 /// A store of objects; every call waits for its answer.
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
-    /// A file that is there as long as the folder is the one that was opened.
-    mark: PathBuf,
+    /// A file that is there as long as the folder is the one that was opened; none where the store is no folder.
+    mark: Option<PathBuf>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -60,16 +63,61 @@ impl Store {
             std::fs::write(&mark, "The state of a Tidemark job. Nothing is written here once this file is gone.\n")
                 .with_context(|| format!("cannot write {}", mark.display()))?;
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot start the store's runtime")?;
-        Ok(Self { objects: Arc::new(objects), mark, runtime })
+        Self::with(Arc::new(objects), Some(mark))
     }
 
-    /// The store at a URL, under a folder of its own: a path, or `file://` and a path.
+    /// A store over any implementation, such as one in memory.
+    ///
+    /// # Errors
+    /// Where its runtime cannot be started.
+    pub fn over(objects: Arc<dyn ObjectStore>) -> Result<Self> {
+        Self::with(objects, None)
+    }
+
+    fn with(objects: Arc<dyn ObjectStore>, mark: Option<PathBuf>) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self { objects, mark, runtime: runtime.context("cannot start the store's runtime")? })
+    }
+
+    /// The store at a URL, under a folder of its own: a path, `file://` and a path, or an object store such as
+    /// `s3://BUCKET/PREFIX`.
     ///
     /// # Errors
     /// Where it cannot be opened, or this build knows no such store.
     pub fn open(url: &str, folder: &str) -> Result<Self> {
-        Self::folder(&folder_of(url)?.join(folder))
+        match folder_of(url) {
+            Some(path) => Self::folder(&path.join(folder)),
+            None => Self::cloud(url, folder),
+        }
+    }
+
+    /// The store that the command line names as a path, which may be a URL.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn at(place: &Path) -> Result<Self> {
+        place.to_str().map_or_else(|| Self::folder(place), |url| Self::open(url, ""))
+    }
+
+    /// An object store; it has to answer, and its bucket has to be there.
+    #[cfg(feature = "cloud")]
+    fn cloud(url: &str, folder: &str) -> Result<Self> {
+        use futures_util::TryStreamExt as _;
+        let place = super::cloud::Place::of(url)?;
+        let runtime = super::cloud::runtime().context("cannot start the store's runtime")?;
+        let objects = place.open(folder).with_context(|| format!("cannot open the store {url}"))?;
+        let mut all = objects.list(None);
+        runtime.block_on(all.try_next()).map_err(|error| place.in_words(url, error))?;
+        Ok(Self { objects, mark: None, runtime })
+    }
+
+    /// An object store, in a build that knows none.
+    #[cfg(not(feature = "cloud"))]
+    fn cloud(url: &str, _folder: &str) -> Result<Self> {
+        bail!(
+            "{url} is no folder, and this build keeps state in folders only. Give a path or file:///PATH; s3://, gs:// and az:// \
+             need another build: cargo build --release --features cloud"
+        )
     }
 
     /// The bytes of an object; none where there is no such object.
@@ -82,7 +130,7 @@ impl Store {
         let read = async {
             match self.objects.get(&name).await {
                 Ok(found) => found.bytes().await.map(|bytes| Some(bytes.to_vec())),
-                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error @ object_store::Error::NotFound { .. }) if !lacks_bucket(&error) => Ok(None),
                 Err(error) => Err(error),
             }
         };
@@ -92,10 +140,12 @@ impl Store {
     /// The folder must still be the one that was opened: missing folders are made anew without a word, and what was
     /// written into one that was unmounted or moved away would be lost to everybody else.
     fn is_there(&self) -> Result<()> {
-        if self.mark.exists() {
-            return Ok(());
+        match &self.mark {
+            Some(mark) if !mark.exists() => {
+                bail!("{} is gone: the store's folder was unmounted, moved or emptied. Put it back", mark.display())
+            }
+            _ => Ok(()),
         }
-        bail!("{} is gone: the store's folder was unmounted, moved or emptied. Put it back", self.mark.display())
     }
 
     /// Writes an object whole, over one of the same name.
@@ -121,9 +171,19 @@ impl Store {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.runtime.block_on(self.objects.put_opts(&name, PutPayload::from(bytes), options)) {
             Ok(_) => Ok(Created::Now),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Before),
+            Err(object_store::Error::AlreadyExists { .. }) => self.was_before(&name),
             Err(error) => Err(error).with_context(|| format!("cannot write {name}")),
         }
+    }
+
+    /// S3 refuses a create also while another one of the same name is under way, which may yet fail (409, Conflict). So
+    /// what is said to be there is looked at.
+    fn was_before(&self, name: &Name) -> Result<Created> {
+        if self.mark.is_none() {
+            let seen = self.runtime.block_on(self.objects.head(name));
+            seen.with_context(|| format!("{name} was refused as if it were there, and cannot be seen"))?;
+        }
+        Ok(Created::Before)
     }
 
     /// The names of all objects that begin with a folder, in order.

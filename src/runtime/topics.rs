@@ -1,18 +1,18 @@
 //! The topics of a job: what each is for, how it has to be, and how it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::Message as _;
 use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use serde::Serialize;
 
 use super::Failure;
+use crate::brokers::{Brokers as _, End, Place, Record};
 use crate::config::Config;
 use crate::kafka::{self, Cluster, Notice};
-use crate::runtime::service::partitions_at;
+use crate::runtime::cluster::Kafka;
 use crate::sinks::Topic;
-use crate::sinks::kafka::tail;
 use crate::sources::decode::{Scratch, Verdict, decode};
 use crate::sources::reference;
 
@@ -111,7 +111,12 @@ pub fn wanted(config: &Config, partitions: u32) -> Vec<Wanted> {
 pub fn create(config: &Config, partitions: u32, notice: &Notice) -> Result<Vec<String>, Failure> {
     let mut made = Vec::new();
     for wanted in wanted(config, partitions) {
-        if partitions_at(&wanted.cluster, notice)?.get(&wanted.topic).is_some_and(|count| *count > 0) {
+        if Kafka::new(wanted.cluster.clone(), Arc::clone(notice))
+            .topics()
+            .map_err(Failure::Failed)?
+            .get(&wanted.topic)
+            .is_some_and(|count| *count > 0)
+        {
             continue;
         }
         let count = wanted.partitions.cast_signed();
@@ -133,7 +138,12 @@ pub fn check(config: &Config, notice: &Notice) -> Result<Vec<Finding>, Failure> 
     let mut findings = Vec::new();
     for wanted in wanted(config, 1) {
         let mut found = |problem, message| findings.push(Finding { topic: wanted.topic.clone(), problem, message });
-        let count = partitions_at(&wanted.cluster, notice)?.get(&wanted.topic).copied().unwrap_or(0);
+        let count = Kafka::new(wanted.cluster.clone(), Arc::clone(notice))
+            .topics()
+            .map_err(Failure::Failed)?
+            .get(&wanted.topic)
+            .copied()
+            .unwrap_or(0);
         if count == 0 {
             found(true, "it is not there; `tidemark topics create` makes it".to_owned());
             continue;
@@ -163,7 +173,7 @@ pub fn check(config: &Config, notice: &Notice) -> Result<Vec<Finding>, Failure> 
             );
         }
         if wanted.direction == "read" && compacted {
-            keys(&wanted, count, &mut found)?;
+            keys(&wanted, notice, count, &mut found)?;
         }
     }
     Ok(findings)
@@ -189,26 +199,26 @@ fn settings(wanted: &Wanted) -> Result<BTreeMap<String, String>, Failure> {
 }
 
 /// A key that is not what it stands for lets compaction delete history (CONTRACTS section 3).
-fn keys(wanted: &Wanted, partitions: u32, found: &mut dyn FnMut(bool, String)) -> Result<(), Failure> {
-    let places: Vec<tail::Place> = (0..partitions).map(|number| (wanted.topic.clone(), number)).collect();
-    let bounds = tail::bounds(&wanted.cluster, &places).map_err(Failure::Failed)?;
+fn keys(wanted: &Wanted, notice: &Notice, partitions: u32, found: &mut dyn FnMut(bool, String)) -> Result<(), Failure> {
+    let places: Vec<Place> = (0..partitions).map(|number| (wanted.topic.clone(), number)).collect();
+    let brokers = Kafka::new(wanted.cluster.clone(), Arc::clone(notice));
+    let bounds = brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
     let mut wrong = Vec::new();
     let mut scratch = Scratch::default();
-    tail::read(&wanted.cluster, &bounds, TIMEOUT, |message| {
-        let text = message.payload().and_then(|payload| std::str::from_utf8(payload).ok()).unwrap_or("");
+    let mut look = |message: &Record<'_>| {
+        let text = std::str::from_utf8(message.body).unwrap_or("");
         let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return Ok(()) };
         let Some(right) = reference::key_of(&wanted.bare, &event) else { return Ok(()) };
-        let key = message.key().map(String::from_utf8_lossy).unwrap_or_default();
+        let key = String::from_utf8_lossy(message.key);
         if !same_key(&key, &right) {
             wrong.push(format!(
                 "partition {}, offset {}: the key is {key:?}, it has to be {right:?}",
-                message.partition(),
-                message.offset()
+                message.partition, message.offset
             ));
         }
         Ok(())
-    })
-    .map_err(Failure::Failed)?;
+    };
+    brokers.read(&bounds, TIMEOUT, &mut look).map_err(Failure::Failed)?;
     for message in wrong {
         found(true, message);
     }

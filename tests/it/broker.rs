@@ -44,15 +44,30 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts one; it answers when this returns.
     pub(crate) fn start() -> Self {
+        Self::started(&[])
+    }
+
+    /// Starts one that has a second address, [`Broker::secured_address`].
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured() -> Self {
+        Self::started(&["--secured"])
+    }
+
+    /// Starts a cluster of three; [`Broker::address`] names all of them.
+    pub(crate) fn three() -> Self {
+        Self::started(&["--brokers", "3"])
+    }
+
+    fn started(how: &[&str]) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("tidemark-kafka-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("a folder for the broker");
         // Before the broker, so that it is stopped also when this process ends while it starts.
         let (watchdog, leash) = watch(&folder);
-        run("start", &folder);
-        let port = std::fs::read_to_string(folder.join("port")).expect("the broker's port");
-        Self { folder, address: format!("127.0.0.1:{}", port.trim()), watchdog, leash: Some(leash) }
+        run("start", &folder, how);
+        let address = std::fs::read_to_string(folder.join("address")).expect("the broker's address");
+        Self { folder, address, watchdog, leash: Some(leash) }
     }
 
     /// `HOST:PORT`.
@@ -60,21 +75,56 @@ impl Broker {
         &self.address
     }
 
+    /// Where TLS, SCRAM and rights are asked for, of user `tm` with the password in the file [`Broker::password`].
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured_address(&self) -> String {
+        format!("127.0.0.1:{}", std::fs::read_to_string(self.folder.join("secured-port")).expect("the secured port"))
+    }
+
+    /// The file with the password of `tm`.
+    #[cfg(feature = "tls")]
+    pub(crate) fn password(&self) -> PathBuf {
+        self.folder.join("password")
+    }
+
+    /// The certificate that its own is to be checked with.
+    #[cfg(feature = "tls")]
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// Gives rights or takes them: the words are those of Kafka's own `AclCommand`.
+    #[cfg(feature = "tls")]
+    pub(crate) fn rights(&self, words: &[&str]) {
+        let mut tool = Command::new(script());
+        tool.args(["tool", "AclCommand", "--bootstrap-server", &self.address]).args(words);
+        let status = tool.stdin(Stdio::null()).stdout(Stdio::null()).status().expect("tests/kafka/broker");
+        assert!(status.success(), "AclCommand {words:?}");
+    }
+
     /// Sends its process a signal, such as `KILL`, `STOP` or `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = std::fs::read_to_string(self.folder.join("pid")).expect("the broker's pid");
-        let status = Command::new("kill").args([&format!("-{signal}"), pid.trim()]).status().expect("kill");
-        assert!(status.success(), "kill -{signal} {pid}");
+        send(&self.folder, signal);
+    }
+
+    /// Sends a signal to one node of a cluster, which are numbered from 1.
+    pub(crate) fn signal_node(&self, node: i32, signal: &str) {
+        send(&self.folder.join(node.to_string()), signal);
+    }
+
+    /// Starts one node of a cluster again.
+    pub(crate) fn node_again(&self, node: i32) {
+        run("start", &self.folder.join(node.to_string()), &[]);
     }
 
     /// Stops it as an operator would; its data and its port stay.
     pub(crate) fn stop(&self) {
-        run("stop", &self.folder);
+        run("stop", &self.folder, &[]);
     }
 
     /// Starts it again on the same data and port.
     pub(crate) fn again(&self) {
-        run("start", &self.folder);
+        run("start", &self.folder, &[]);
     }
 }
 
@@ -89,10 +139,17 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker")
 }
 
-fn run(verb: &str, folder: &Path) {
+fn send(folder: &Path, signal: &str) {
+    let pid = std::fs::read_to_string(folder.join("pid")).expect("the broker's pid");
+    let status = Command::new("kill").args([&format!("-{signal}"), pid.trim()]).status().expect("kill");
+    assert!(status.success(), "kill -{signal} {pid}");
+}
+
+fn run(verb: &str, folder: &Path, more: &[&str]) {
     let status = Command::new(script())
         .arg(verb)
         .arg(folder)
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()

@@ -123,7 +123,7 @@ pub(crate) fn rows(out: &Path, topic: &str) -> Vec<Value> {
 }
 
 /// What a fact says of whose it is, and its number there. Facts are written without blanks, in one order of fields.
-fn number(line: &str) -> (String, u64) {
+pub(crate) fn number(line: &str) -> (String, u64) {
     let after = |name: &str| line.split_once(name).map_or("", |(_, rest)| rest);
     let until = |text: &str, end: &[char]| text.split(end).next().unwrap_or_default().to_owned();
     let whose = until(after("\"brand_id\":"), &[',']) + ":" + &until(after("\"player_id\":"), &[',', '}']);

@@ -25,6 +25,8 @@ pub(crate) struct SnapshotPort {
     pub(crate) at: Arc<AtomicU64>,
     /// How many snapshots were asked for, this one included.
     pub(crate) number: Arc<AtomicU64>,
+    /// The first of so many holds everything; the others what has changed.
+    pub(crate) full_every: u64,
     /// Where parts go; none where there are no snapshots.
     pub(crate) parts: Option<Sender<Part>>,
 }
@@ -163,7 +165,7 @@ impl Ledger {
             return;
         }
         let Some(parts) = self.snapshots.parts.clone() else { return };
-        let full = self.snapshots.number.load(Atomic::Acquire) % FULL_EVERY == 1;
+        let full = self.snapshots.number.load(Atomic::Acquire) % self.snapshots.full_every == 1;
         let mut groups: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
         self.players.take(full, |group, player| {
             let bytes = groups.entry(group).or_default();

@@ -1,10 +1,10 @@
 //! The way back into a cluster: letters and the memory of them, in one transaction.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rdkafka::Message as _;
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::letter::patience;
 use super::ready::Ready;
+use crate::brokers::{Brokers as _, End, Place};
 use crate::config::Config;
 use crate::kafka::{self, Cluster, Notice, Producer};
-use crate::runtime::service::partitions_at;
-use crate::sinks::kafka::tail::{self, Place};
+use crate::runtime::cluster::Kafka;
 
 /// How long the brokers may take to accept a transactional id, or to take a transaction back.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -84,7 +84,8 @@ pub(super) struct WayBack {
 
 impl WayBack {
     pub(super) fn open(config: &Config, cluster: Cluster, send: bool, notice: &Notice) -> Result<Self> {
-        let known = partitions_at(&cluster, notice)?;
+        let brokers = Kafka::new(cluster.clone(), Arc::clone(notice));
+        let known = brokers.topics()?;
         let replayed = replayed_topic(config);
         let mut count = known.get(&replayed).copied().unwrap_or(0);
         let mut producer = None;
@@ -98,7 +99,7 @@ impl WayBack {
             producer = Some(new_producer(config, &cluster)?);
         }
         let patience = patience(config);
-        let sent = sent(&cluster, &replayed, count, patience)?;
+        let sent = sent(&brokers, &replayed, count, patience)?;
         Ok(Self { cluster, known, replayed, sent, producer, patience, batch: Vec::new(), bytes: 0 })
     }
 
@@ -168,17 +169,16 @@ fn new_producer(config: &Config, cluster: &Cluster) -> Result<Producer> {
 }
 
 /// Reads what was sent so far.
-fn sent(cluster: &Cluster, topic: &str, partitions: u32, patience: Duration) -> Result<Sent> {
+fn sent(brokers: &Kafka, topic: &str, partitions: u32, patience: Duration) -> Result<Sent> {
     let places: Vec<Place> = (0..partitions).map(|number| (topic.to_owned(), number)).collect();
-    let bounds = tail::bounds(cluster, &places)?;
+    let bounds = brokers.bounds(&places, End::High)?;
     let mut sent = Sent::default();
-    tail::read(cluster, &bounds, patience, |message| {
-        let note: Note = serde_json::from_slice(message.payload().unwrap_or(&[])).with_context(|| {
+    brokers.read(&bounds, patience, &mut |message| {
+        let note: Note = serde_json::from_slice(message.body).with_context(|| {
             format!(
                 "topic {topic}, partition {}, offset {} is not what `dlq replay` writes, so what was sent is not known; nothing \
                  was sent",
-                message.partition(),
-                message.offset()
+                message.partition, message.offset
             )
         })?;
         sent.learn(note);

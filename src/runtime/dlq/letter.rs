@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rdkafka::Message as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::brokers::{Brokers as _, End, Place, Record};
 use crate::config::Config;
 use crate::kafka::{Cluster, Notice};
 use crate::runtime::Failure;
-use crate::runtime::service::partitions_at;
+use crate::runtime::cluster::Kafka;
 use crate::sinks::Topic;
-use crate::sinks::kafka::tail::{self, Place};
 
 /// A dead letter as it stands in its topic (CONTRACTS section 4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -140,11 +140,12 @@ pub fn read(
 ) -> Result<BTreeMap<u32, u64>, Failure> {
     let cluster = Cluster { brokers: config.sink.brokers.clone(), settings: config.sink.librdkafka.clone() };
     let topic = config.sink.full_name(Topic::DeadLetters.name());
-    let count = partitions_at(&cluster, notice)?.get(&topic).copied().unwrap_or(0);
+    let brokers = Kafka::new(cluster, Arc::clone(notice));
+    let count = brokers.topics().map_err(Failure::Failed)?.get(&topic).copied().unwrap_or(0);
     if count == 0 {
         return Err(Failure::Failed(anyhow!(
             "no topic {topic} at {}: correct [sink.kafka], or make it with `tidemark topics create`",
-            cluster.brokers
+            brokers.address()
         )));
     }
     if let Some(beyond) = since.keys().find(|number| **number >= count) {
@@ -152,17 +153,17 @@ pub fn read(
     }
     let places: Vec<Place> = (0..count).map(|number| (topic.clone(), number)).collect();
     let mut ends = BTreeMap::new();
-    for (place, (low, high)) in tail::bounds(&cluster, &places).map_err(Failure::Failed)? {
+    for (place, (low, high)) in brokers.bounds(&places, End::High).map_err(Failure::Failed)? {
         let number = place.1;
         ends.insert(number, high);
         let start = since.get(&number).map_or(low, |given| low.max(*given));
         let one = BTreeMap::from([(place, (start, high))]);
-        tail::read(&cluster, &one, patience(config), |message| {
-            let offset = message.offset().cast_unsigned();
+        let mut take = |message: &Record<'_>| {
+            let offset = message.offset;
             if offset >= high {
                 return Ok(());
             }
-            match DeadLetter::read(message.payload().unwrap_or(&[])) {
+            match DeadLetter::read(message.body) {
                 Ok(letter) => each(Filed { partition: number, offset, letter }),
                 Err(why) => {
                     let at = format!("topic {topic}, partition {number}, offset {offset}");
@@ -170,8 +171,8 @@ pub fn read(
                     Ok(())
                 }
             }
-        })
-        .map_err(Failure::Failed)?;
+        };
+        brokers.read(&one, patience(config), &mut take).map_err(Failure::Failed)?;
     }
     Ok(ends)
 }

@@ -1,7 +1,6 @@
 //! The bound input once more: into files (`replay --bindings`), or to be compared with what was published.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::committer::Target;
@@ -13,6 +12,7 @@ use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::Spread;
 use crate::journal;
+use crate::machine::Machine;
 use crate::runtime::replay::{Options, SHARDS, Summary, Watcher};
 use crate::runtime::state::Known;
 use crate::runtime::store::{self, Store};
@@ -40,6 +40,7 @@ pub(super) struct Again {
     pub(super) in_flight: u64,
     /// Whether the input ends with the last binding (rule 17).
     pub(super) to_the_end: bool,
+    pub(super) machine: Machine,
 }
 
 impl Again {
@@ -66,10 +67,11 @@ impl Again {
         let first = self.progress.epoch;
         let readings = (0_u32..).zip(self.sources).zip(&self.partitions).map(|((number, source), partition)| {
             let reference = is_reference_topic(&partition.topic).then_some(0);
-            Reading::new(number, source, &self.progress.places, reference)
+            Reading::new(&self.machine, number, source, &self.progress.places, reference)
         });
         let (pipeline, threads) = Pipeline::start(Plan {
             job,
+            machine: self.machine.clone(),
             control: Arc::clone(&control),
             readings: readings.collect(),
             restored: self.restored,
@@ -148,7 +150,7 @@ pub(super) fn names_of(records: &[journal::Record]) -> Vec<(String, u32)> {
 /// # Errors
 /// Why it ended, with its exit code.
 pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<dyn Watcher>) -> Result<Summary, Failure> {
-    if !store::folder_of(bindings).is_ok_and(Path::exists) {
+    if store::folder_of(bindings).is_some_and(|folder| !folder.exists()) {
         return Err(Failure::Usage(format!("--bindings {bindings} is not there; give [store] url and the job's name: URL/JOB")));
     }
     let store = Store::open(bindings, "").map_err(Failure::Failed)?;
@@ -183,6 +185,7 @@ pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<d
         defects: options.defects,
         in_flight: options.pace.epochs_in_flight,
         to_the_end: true,
+        machine: Machine::default(),
     };
     let (progress, target) = again.run()?;
     if let Target::Files(mut files) = target {

@@ -17,12 +17,14 @@ use super::topics::{self, Input};
 use super::watch::Watch;
 use super::{Options, is_wall};
 use crate::api::Stage;
+use crate::brokers::{Transactions, Watched};
 use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Place, Spread};
 use crate::journal::{self, Body, Bound, Generation, Journal, Record, Refused};
-use crate::kafka::{self, Cluster, Notice, Producer};
+use crate::kafka;
+use crate::machine::Defect;
 use crate::runtime::programme::load_programme;
 use crate::runtime::state::{Known, Manifest, State};
 use crate::runtime::store::Store;
@@ -54,7 +56,7 @@ pub(super) struct Begun {
     pub(super) taken_in: Vec<(u32, u64)>,
     /// The first revision, where nothing is bound yet.
     pub(super) unbound_programme: Vec<(String, String)>,
-    pub(super) shards: Vec<(Producer, Vec<ProgressRecord>)>,
+    pub(super) shards: Vec<(Box<dyn Transactions>, Vec<ProgressRecord>)>,
     clock: ClockSettings,
     finished: bool,
     store: Arc<Store>,
@@ -63,31 +65,27 @@ pub(super) struct Begun {
     pub(super) state: Option<State>,
 }
 
-/// A random id of this process start.
-fn random_id() -> String {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    let draw = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}-{}", draw(), draw(), std::process::id())
-}
-
 /// Starts.
 pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> {
     let (config, notice) = (&options.config, &options.notice);
     let (programme, files) = load_programme(&config.programme.path)?;
     let given: Vec<(String, String)> = files.into_iter().map(|file| (file.name, file.text)).collect();
-    let store = Arc::new(Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)?);
-    let inputs = topics::inputs(config, notice)?;
-    let outputs = Arc::new(topics::outputs(config, notice)?);
-    let ends = topics::offsets(&inputs, notice)?;
+    let machine = &options.world.machine;
+    let store = Arc::new((options.world.store)(&config.store.url, &config.job.name).map_err(Failure::Failed)?);
+    let inputs = topics::inputs(options)?;
+    let outputs = Arc::new(topics::outputs(options)?);
+    let ends = topics::offsets(&inputs, options)?;
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
-    let process = random_id();
+    let process = machine.random_id();
     let start = |records: &[Record]| generation(config, &partitions, records);
-    let (journal, records) = Journal::begin(Arc::clone(&store), &process, &start, Arc::clone(notice))?;
+    let (journal, records) = Journal::begin(Arc::clone(&store), &process, &start, machine.clone(), Arc::clone(notice))?;
+    machine.pass("start.generation");
     notice(&format!("generation {} of job {} begins", journal.generation(), config.job.name));
     let history = History::of(&records, &partitions)?;
     watch.stage(Stage::Fencing);
-    let producers = fence(&outputs, &journal, notice)?;
-    let state = State::of_service(Arc::clone(&store), &config.job.name);
+    let producers = fence(options, &outputs, &journal)?;
+    machine.pass("start.fenced");
+    let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
     watch.stage(Stage::Restoring);
     let chosen = Chosen { outputs: &outputs, state: &state, options, history: &history, partitions: &partitions };
     let (snapshot, progress_records) = chosen.choose()?;
@@ -111,7 +109,8 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
         ));
     }
     let (book, clock) = book_of(&known)?;
-    let taken_in = taken_in(&history, &inputs, &ends, notice);
+    machine.pass("start.restored");
+    let taken_in = taken_in(&history, &inputs, &ends, options);
     let last_bound = history.last_epoch();
     let shards = producers.into_iter().zip(progress_records).collect();
     Ok(Begun {
@@ -119,7 +118,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
         outputs,
         ends,
         generation: journal.generation(),
-        bounds: history.bounds.into_iter().filter(|bound| bound.epoch > progress.epoch).collect(),
+        bounds: history.bounds.into_iter().filter(|bound| is_after(options, bound.epoch, progress.epoch)).collect(),
         progress,
         restored,
         unbound_programme: if last_bound == 0 { given } else { Vec::new() },
@@ -136,6 +135,15 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
         journal: Some(journal),
         state: Some(state),
     })
+}
+
+/// Whether an epoch comes after the snapshot.
+fn is_after(options: &Options, epoch: u64, snapshot: u64) -> bool {
+    let machine = &options.world.machine;
+    if machine.has(Defect::ReplayOneLate) && snapshot > 0 {
+        return epoch > snapshot + 1;
+    }
+    epoch > snapshot || (machine.has(Defect::ReplayOneEarly) && epoch == snapshot)
 }
 
 /// What this start says of itself; refused where it does not go with what the journal says.
@@ -169,21 +177,26 @@ fn generation(config: &Config, partitions: &[Partition], records: &[Record]) -> 
     })
 }
 
+/// Whether a right is missing: no waiting gives it.
+fn is_denied(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<crate::brokers::Refused>().is_some_and(|refused| refused.kind == crate::brokers::Kind::Denied)
+}
+
 /// Takes the transactional ids of all shards: whoever held them before can publish nothing more.
-fn fence(outputs: &Arc<Outputs>, journal: &Journal, notice: &Notice) -> Result<Vec<Producer>, Failure> {
+fn fence(options: &Options, outputs: &Arc<Outputs>, journal: &Journal) -> Result<Vec<Box<dyn Transactions>>, Failure> {
     let threads: Vec<_> = (0..outputs.shards)
         .map(|number| {
-            let (outputs, notice) = (Arc::clone(outputs), Arc::clone(notice));
-            spawn("fence", move || {
-                let make = || shard::new_producer(&outputs, number, &|| false);
-                kafka::patiently(&outputs.cluster.brokers, &notice, |_| true, make)
+            let (outputs, options) = (Arc::clone(outputs), options.clone());
+            spawn(&options.world.machine.clone(), "fence", move || {
+                let make = || shard::new_producer(&outputs, number, &options.world.machine, &|| false);
+                super::patiently(&options, outputs.brokers.as_ref(), |error| !is_denied(error), make)
             })
         })
         .collect();
     let mut producers = Vec::new();
     for thread in threads {
         let made = thread?.join().map_err(|_| Failure::Defect("a thread of the start panicked".to_owned()))?;
-        producers.push(made.map_err(Failure::Failed)?);
+        producers.push(made?);
     }
     if journal.is_superseded().map_err(Failure::Failed)? {
         return Err(Failure::Superseded(
@@ -245,8 +258,8 @@ impl Chosen<'_> {
 
     /// Reads back until the brokers answer; what they answer is judged elsewhere.
     fn patiently<T>(&self, read: impl Fn() -> anyhow::Result<T>) -> Result<T, Failure> {
-        let brokers = &self.outputs.cluster.brokers;
-        kafka::patiently(brokers, &self.options.notice, kafka::is_kafkas, read).map_err(Failure::Failed)
+        let brokers = self.outputs.brokers.as_ref();
+        super::patiently(self.options, brokers, |error| brokers.is_theirs(error), read)
     }
 
     fn patience(&self) -> Duration {
@@ -328,14 +341,15 @@ fn bare(progress: BTreeMap<u32, Vec<Standing>>, since: u64) -> Vec<Vec<ProgressR
 }
 
 /// Partitions that no binding names begin at their log start; after a drain all are read on.
-fn taken_in(history: &History, inputs: &[Input], ends: &[(u64, u64)], notice: &Notice) -> Vec<(u32, u64)> {
+fn taken_in(history: &History, inputs: &[Input], ends: &[(u64, u64)], options: &Options) -> Vec<(u32, u64)> {
+    let again = options.world.machine.has(Defect::TakenInAgain);
     let mut all = Vec::new();
     for ((number, input), (low, _)) in (0_u32..).zip(inputs).zip(ends) {
         match history.reached.get(&number) {
             Some(reached) if history.finished => all.push((number, *reached)),
-            Some(_) => {}
-            None => {
-                notice(&format!(
+            Some(_) if !again => {}
+            _ => {
+                (options.notice)(&format!(
                     "topic {}, partition {} is read from its first offset, {low}",
                     input.name(),
                     input.partition.number
@@ -375,21 +389,31 @@ impl Begun {
         (0_u32..).zip(&self.ends).map(|(number, (low, end))| end.saturating_sub(known(number).max(*low))).sum()
     }
 
-    /// Whether a newer start has taken over meanwhile.
-    pub(super) fn superseded(&self) -> bool {
-        journal::owner(&self.store).is_ok_and(|owner| owner.is_some_and(|owner| owner != self.process))
-    }
-
-    /// The same question, to be asked later.
-    pub(super) fn superseded_later(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    /// Whether a newer start has taken over meanwhile: asked until the store answers, since to go on without an answer
+    /// would take the shards from whoever owns the job.
+    pub(super) fn superseded_later(&self, options: &Options) -> Arc<dyn Fn() -> bool + Send + Sync> {
         let (store, process) = (Arc::clone(&self.store), self.process.clone());
-        Arc::new(move || journal::owner(&store).is_ok_and(|owner| owner.is_some_and(|owner| owner != process)))
+        let (machine, notice) = (options.world.machine.clone(), Arc::clone(&options.notice));
+        Arc::new(move || {
+            let mut silence = kafka::Silence::default();
+            loop {
+                match journal::owner(&store) {
+                    Ok(owner) => return owner.is_some_and(|owner| owner != process),
+                    Err(error) => {
+                        if let Some(seconds) = silence.lasts() {
+                            notice(&format!("waiting for the store since {seconds} s (who owns the job): {error:#}"));
+                        }
+                        machine.sleep(Duration::from_millis(200));
+                    }
+                }
+            }
+        })
     }
 
     /// The name of a partition's topic, where it is at the brokers that are published to: only there its offset can be
     /// committed with a transaction.
     pub(super) fn name_at_sink(&self, input: &Input) -> Option<String> {
-        (input.cluster.brokers == self.outputs.cluster.brokers).then(|| input.name())
+        (input.brokers.address() == self.outputs.brokers.address()).then(|| input.name())
     }
 
     /// The names of all partitions.
@@ -398,8 +422,8 @@ impl Begun {
     }
 
     /// What the watermarks of are asked.
-    pub(super) fn watched(&self) -> Vec<(Partition, Arc<Cluster>, String)> {
-        let each = |input: &Input| (input.partition.clone(), Arc::clone(&input.cluster), input.prefix.clone());
+    pub(super) fn watched(&self) -> Vec<Watched> {
+        let each = |input: &Input| (input.partition.clone(), Arc::clone(&input.brokers), input.prefix.clone());
         self.inputs.iter().map(each).collect()
     }
 

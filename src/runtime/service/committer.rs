@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::binder;
@@ -13,6 +12,7 @@ use super::control::{Control, Held};
 use crate::dataflows::Report;
 use crate::dataflows::ledger::{Closed, SnapshotPort};
 use crate::epoch::{Epoch, Place};
+use crate::machine::{Defect, Machine, Thread};
 use crate::runtime::Failure;
 use crate::runtime::state::Event;
 use crate::sinks::files::FileSink;
@@ -24,7 +24,7 @@ use crate::sources::Partition;
 /// Where facts go.
 pub(super) enum Target {
     /// To the shards' threads.
-    Shards(Vec<(SyncSender<Work>, Arc<Gauge>, JoinHandle<()>)>),
+    Shards(Vec<(SyncSender<Work>, Arc<Gauge>, Thread<()>)>),
     /// To files: a replay of what was bound.
     Files(Box<FileSink>),
     /// Nowhere: they are compared with what was published.
@@ -54,6 +54,7 @@ pub(super) struct Pending {
 
 /// See the module's words.
 pub(super) struct Committer {
+    pub(super) machine: Machine,
     pub(super) target: Target,
     pub(super) control: Arc<Control>,
     pub(super) workers: usize,
@@ -68,7 +69,7 @@ pub(super) struct Committer {
     pub(super) committed: Option<Sender<Event>>,
     /// Commits that are not visible yet.
     pub(super) pending: VecDeque<Pending>,
-    pub(super) last_commit: (Epoch, Instant),
+    pub(super) last_commit: (Epoch, Duration),
     /// What each worker holds.
     pub(super) held: BTreeMap<u32, Held>,
 }
@@ -78,7 +79,7 @@ impl Committer {
     pub(super) fn run(mut self, reports: &Receiver<Report>) -> Option<(Progress, Target)> {
         let mut open: BTreeMap<Epoch, Vec<Closed>> = BTreeMap::new();
         loop {
-            match reports.recv_timeout(Duration::from_millis(1)) {
+            match self.machine.receive_within(reports, Duration::from_millis(1)) {
                 Ok(report) => open.entry(report.epoch).or_default().push(report.closed),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -142,7 +143,7 @@ impl Committer {
             Target::Shards(shards) => {
                 for ((work, ..), lane) in shards.iter().zip(lanes) {
                     // A shard that is gone has said why.
-                    let _gone = work.send(Work::Epoch(epoch, lane));
+                    let _gone = self.machine.send(work, Work::Epoch(epoch, lane));
                 }
             }
             Target::Files(sink) => {
@@ -174,8 +175,14 @@ impl Committer {
     /// Everything so far is to become visible.
     fn commit(&mut self, snapshot: bool) -> Result<(), Failure> {
         let epoch = self.progress.epoch;
-        self.last_commit = (epoch, Instant::now());
-        let kept = snapshot.then(|| Box::new(self.progress.clone()));
+        self.last_commit = (epoch, self.machine.now());
+        self.machine.pass("commit.asked-for");
+        let mut kept = snapshot.then(|| Box::new(self.progress.clone()));
+        if self.machine.has(Defect::SnapshotAhead)
+            && let (Some(progress), Some(committed)) = (kept.take(), &self.committed)
+        {
+            let _gone = committed.send(Event::Committed(progress));
+        }
         match &mut self.target {
             Target::Shards(shards) => {
                 if let Some(binder) = &self.binder {
@@ -184,7 +191,7 @@ impl Committer {
                 for (shard, (work, ..)) in (0_u32..).zip(shards.iter()) {
                     let offsets = offsets(&self.progress.places, &self.partitions, &self.names_at_sink, shard, self.shards);
                     let commit = Commit { epoch, logical_time: self.progress.logical_time, offsets };
-                    let _gone = work.send(Work::Commit(Box::new(commit)));
+                    let _gone = self.machine.send(work, Work::Commit(Box::new(commit)));
                 }
             }
             Target::Files(sink) => sink.commit(&self.progress)?,
@@ -201,7 +208,8 @@ impl Committer {
             Target::Shards(shards) => {
                 let taken = shards.iter().map(|(_, gauge, _)| gauge.taken.load(Ordering::Acquire)).min().unwrap_or(0);
                 self.control.taken.store(taken, Ordering::Release);
-                shards.iter().map(|(_, gauge, _)| gauge.committed.load(Ordering::Acquire)).min().unwrap_or(0)
+                let committed = shards.iter().map(|(_, gauge, _)| gauge.committed.load(Ordering::Acquire));
+                if self.machine.has(Defect::OneIsAll) { committed.max() } else { committed.min() }.unwrap_or(0)
             }
             Target::Files(_) | Target::Compare(_) => self.last_commit.0,
         };
@@ -213,7 +221,7 @@ impl Committer {
             }
         }
         let (epoch, at) = self.last_commit;
-        if self.pending.is_empty() && self.progress.epoch > epoch && at.elapsed() >= self.interval {
+        if self.pending.is_empty() && self.progress.epoch > epoch && self.machine.now() - at >= self.interval {
             self.commit(false)?;
         }
         Ok(())

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Control;
 use super::binder;
+use super::ends::Watermarks;
 use super::history::take;
 use super::pipeline::Pipeline;
 use super::wall::WallClock;
 use super::worker::{Cut, Extra, Opening, totals};
-use crate::dataflows::ledger::{FULL_EVERY, SnapshotPort};
+use crate::dataflows::ledger::SnapshotPort;
 use crate::epoch::Epoch;
 use crate::hex;
 use crate::journal::{Bound, News};
+use crate::machine::{Defect, Machine};
 use crate::runtime::Failure;
 use crate::runtime::state::Beside;
-use crate::sources::kafka::Watermarks;
 use crate::sources::reference::{self, Book, Reference};
 use crate::sources::{Batch, Oversize, Partition, Source};
 use tidemark_domain::defect::Defects;
@@ -61,6 +62,7 @@ pub(super) struct Cutting {
 
 /// See the module's words.
 pub(super) struct Coordinator {
+    machine: Machine,
     control: Arc<Control>,
     partitions: Vec<Partition>,
     openings: Vec<Sender<Opening>>,
@@ -98,6 +100,7 @@ impl Coordinator {
     /// A coordinator of a pipeline; it begins with the epoch after that of the pipeline's state.
     pub(super) fn new(pipeline: Pipeline, book: Book, defects: Defects, last_now: Option<i64>, cutting: Cutting) -> Self {
         Self {
+            machine: pipeline.machine,
             control: pipeline.control,
             partitions: pipeline.partitions,
             openings: pipeline.openings,
@@ -140,8 +143,8 @@ impl Coordinator {
             let (count, input) = totals(extra.iter().map(|(number, batch, ..)| (*number, batch)), &self.partitions);
             let opening = Opening {
                 epoch: bound.epoch,
-                now: bound.now,
-                bound: Some(bound.ends.clone()),
+                now: self.again_now(&bound),
+                bound: Some(self.again_ends(&bound)),
                 at_end: bound.at_end.clone(),
                 taken_in: bound.taken_in.clone(),
                 news,
@@ -163,6 +166,15 @@ impl Coordinator {
             }
         }
         Ok(true)
+    }
+
+    fn again_now(&self, bound: &Bound) -> Option<i64> {
+        if self.machine.has(Defect::NowIsNew) { bound.now.map(|_| self.machine.wall_ms()) } else { bound.now }
+    }
+
+    fn again_ends(&self, bound: &Bound) -> Vec<(u32, u64)> {
+        let early = u64::from(self.machine.has(Defect::EndsOneEarly));
+        bound.ends.iter().map(|(number, end)| (*number, end - early.min(*end))).collect()
     }
 
     /// What became known with an epoch that was bound before, and the records that said so.
@@ -210,13 +222,13 @@ impl Coordinator {
     /// Waits until everything so far is visible.
     pub(super) fn settle(&self) {
         while self.control.visible.load(Ordering::Acquire) < self.epoch && !self.control.stopped() {
-            std::thread::sleep(Duration::from_millis(2));
+            self.machine.sleep(Duration::from_millis(2));
         }
     }
 
     /// Reads on until there is an end.
     pub(super) fn live(&mut self) -> Result<Ended, Failure> {
-        let mut last_snapshot = Instant::now();
+        let mut last_snapshot = self.machine.now();
         let mut first = true;
         let mut holding = false;
         let mut least = i64::MIN;
@@ -226,7 +238,7 @@ impl Coordinator {
             }
             let changed = self.cutting.changed.load(Ordering::Acquire);
             let asked = changed || self.cutting.asked_to_stop.load(Ordering::Acquire);
-            let begun = Instant::now();
+            let begun = self.machine.now();
             let buffered = self.control.buffered.load(Ordering::Relaxed);
             holding = buffered > if holding { BUFFER_BYTES_MAX / 2 } else { BUFFER_BYTES_MAX };
             let opening = Opening {
@@ -237,8 +249,8 @@ impl Coordinator {
             };
             if asked {
                 self.ask_for_last_snapshot();
-            } else if last_snapshot.elapsed() >= self.cutting.snapshot_interval && self.ask_for_snapshot() {
-                last_snapshot = Instant::now();
+            } else if self.machine.now() - last_snapshot >= self.cutting.snapshot_interval && self.ask_for_snapshot() {
+                last_snapshot = self.machine.now();
             }
             let cut = self.cut(opening, std::mem::take(&mut first))?;
             if asked {
@@ -266,14 +278,10 @@ impl Coordinator {
     }
 
     /// Until it is time for the next epoch.
-    fn pause(&self, begun: Instant) {
-        while begun.elapsed() < self.cutting.interval
-            && !self.control.stopped()
-            && !self.cutting.asked_to_stop.load(Ordering::Acquire)
-        {
-            std::thread::sleep(
-                (self.cutting.interval - begun.elapsed().min(self.cutting.interval)).min(Duration::from_millis(10)),
-            );
+    fn pause(&self, begun: Duration) {
+        let passed = || self.machine.now() - begun;
+        while passed() < self.cutting.interval && !self.control.stopped() && !self.cutting.asked_to_stop.load(Ordering::Acquire) {
+            self.machine.sleep((self.cutting.interval - passed().min(self.cutting.interval)).min(Duration::from_millis(10)));
         }
     }
 
@@ -286,7 +294,7 @@ impl Coordinator {
         self.asked += 1;
         let number = self.snapshots.number.load(Ordering::Acquire);
         // One that follows a failure has to stand alone.
-        let next = if written.failed { number.next_multiple_of(FULL_EVERY) + 1 } else { number + 1 };
+        let next = if written.failed { number.next_multiple_of(self.snapshots.full_every) + 1 } else { number + 1 };
         self.snapshots.number.store(next, Ordering::Release);
         self.snapshots.at.store(self.epoch + 1, Ordering::Release);
         true
@@ -295,7 +303,7 @@ impl Coordinator {
     /// Has one taken after the next epoch, once the one before is written.
     fn ask_for_last_snapshot(&mut self) {
         while !self.ask_for_snapshot() && !self.control.stopped() {
-            std::thread::sleep(Duration::from_millis(1));
+            self.machine.sleep(Duration::from_millis(1));
         }
     }
 
@@ -309,7 +317,7 @@ impl Coordinator {
                 // It could not be written, which was told: the ones before it stand.
                 return Ok(if ended == Ended::Asked { Ended::AskedEarly } else { ended });
             }
-            std::thread::sleep(Duration::from_millis(2));
+            self.machine.sleep(Duration::from_millis(2));
         }
         Ok(ended)
     }
@@ -317,7 +325,7 @@ impl Coordinator {
     /// Cuts one epoch and has it bound.
     fn cut(&mut self, mut opening: Opening, first: bool) -> Result<Whole, Failure> {
         self.epoch += 1;
-        let now = self.cutting.clock.map(|clock| clock.now().max(self.last_now));
+        let now = self.cutting.clock.as_ref().map(|clock| clock.now().max(self.last_now));
         self.last_now = now.unwrap_or(self.last_now);
         opening.epoch = self.epoch;
         opening.now = now;
@@ -353,7 +361,9 @@ impl Coordinator {
         whole.drained &= at_end == self.partitions.len();
         bound.ends.sort_unstable();
         bound.at_end.sort_unstable();
-        if let Some(binder) = &self.binder {
+        self.machine.pass("epoch.cut");
+        let quiet = self.machine.has(Defect::QuietUnbound) && bound.count == 0 && !bound.finish;
+        if let Some(binder) = self.binder.as_ref().filter(|_| !quiet) {
             // The binder is gone only when it has said why.
             let _gone = binder.send(binder::Message::Cut(Box::new(bound)));
         }
@@ -428,7 +438,7 @@ impl Coordinator {
     /// Until the ledgers have closed an epoch: logical time after it is known then.
     fn wait_until_closed(&self, epoch: Epoch) {
         while self.control.closed.load(Ordering::Acquire) < epoch && !self.control.stopped() {
-            std::thread::sleep(Duration::from_micros(200));
+            self.machine.sleep(Duration::from_micros(200));
         }
     }
 
@@ -438,7 +448,7 @@ impl Coordinator {
             if self.control.stopped() {
                 return Ok(Vec::new());
             }
-            std::thread::sleep(Duration::from_micros(200));
+            self.machine.sleep(Duration::from_micros(200));
         }
         // The topics of rates and rulebooks are the first worker's.
         let mut extra = std::mem::take(&mut opening.extra);
@@ -448,7 +458,7 @@ impl Coordinator {
         }
         let mut cuts = Vec::new();
         while cuts.len() < self.openings.len() {
-            match self.cuts.recv_timeout(Duration::from_millis(100)) {
+            match self.machine.receive_within(&self.cuts, Duration::from_millis(100)) {
                 Ok(cut) => cuts.push(cut),
                 Err(RecvTimeoutError::Timeout) if !self.control.stopped() => {}
                 Err(_) => return Ok(Vec::new()),

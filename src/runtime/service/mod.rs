@@ -20,6 +20,7 @@ mod binder;
 mod committer;
 mod control;
 mod coordinator;
+mod ends;
 mod history;
 mod pipeline;
 mod topics;
@@ -34,26 +35,57 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 pub(crate) use self::again::replay_bindings;
-pub(crate) use self::topics::partitions_at;
 pub use self::verify::{Verified, verify};
 
 use self::begin::Begun;
 use self::committer::Target;
 use self::control::Control;
 use self::coordinator::{Coordinator, Cutting, Ended};
+use self::ends::Watermarks;
 use self::pipeline::{Pipeline, Plan, Reading, spawn};
 use self::wall::WallClock;
+use crate::brokers::Brokers;
 use crate::config::{Config, Mode};
-use crate::kafka::Notice;
+use crate::kafka::{Cluster, Notice, Silence};
+use crate::machine::Machine;
+use crate::runtime::cluster::Kafka;
 use crate::runtime::replay::Summary;
+use crate::runtime::store::Store;
 use crate::runtime::{Failure, complete};
 use crate::sinks::Proof;
 use crate::sinks::kafka::Surroundings;
 use crate::sinks::kafka::shard::{Gauge, Shard};
-use crate::sources::kafka::{FollowSource, Watermarks};
 
 /// How far logical time goes in one epoch at most, in ms: an hour.
 const STEP_MS: i64 = 3_600_000;
+
+/// Makes the brokers of a cluster.
+pub type Connect = Arc<dyn Fn(&Cluster, &Notice) -> Arc<dyn Brokers> + Send + Sync>;
+
+/// Opens the store of a job, by URL and name.
+pub type OpenStore = Arc<dyn Fn(&str, &str) -> anyhow::Result<Store> + Send + Sync>;
+
+/// What a service stands on: a machine, brokers, a store.
+#[derive(Clone)]
+pub struct World {
+    /// Its clock and threads.
+    pub machine: Machine,
+    /// The brokers of a cluster.
+    pub brokers: Connect,
+    /// The store of a job.
+    pub store: OpenStore,
+}
+
+impl Default for World {
+    /// The real one.
+    fn default() -> Self {
+        Self {
+            machine: Machine::default(),
+            brokers: Arc::new(|cluster, notice| Arc::new(Kafka::new(cluster.clone(), Arc::clone(notice)))),
+            store: Arc::new(Store::open),
+        }
+    }
+}
 
 /// How a service is run.
 #[derive(Clone)]
@@ -70,6 +102,8 @@ pub struct Options {
     pub notice: Notice,
     /// Set when the process is asked to end.
     pub asked_to_stop: Arc<AtomicBool>,
+    /// What it stands on.
+    pub world: World,
 }
 
 impl std::fmt::Debug for Options {
@@ -105,13 +139,13 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
     let watch = watch::Watch::start(options)?;
     let begun = begin::begin(options, &watch)?;
     if options.drain && begun.is_drained() {
-        if begun.superseded() {
+        if begun.superseded_later(options)() {
             return Err(Failure::Superseded("a newer start of this job took over; nothing was left to do".to_owned()));
         }
         (options.notice)("nothing is left to read; nothing was bound or published");
         return Ok(Outcome::Drained(Box::new(Summary::of(&begun.progress))));
     }
-    let superseded = begun.superseded_later();
+    let superseded = begun.superseded_later(options);
     let outcome = serve(options, begun, &watch)?;
     if options.drain && superseded() {
         return Err(Failure::Superseded("a newer start of this job took over at the end of the drain".to_owned()));
@@ -122,9 +156,8 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
 /// Starts the shards' threads.
 fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control: &Arc<Control>) -> Result<Target, Failure> {
     let mut shards = Vec::new();
-    let group = crate::kafka::group(&begun.outputs.cluster, &begun.outputs.group());
-    let group = group.map_err(|cause| Failure::Failed(cause.into()))?.map(Arc::new);
-    let surroundings = Surroundings { notice: Arc::clone(&options.notice), superseded: begun.superseded_later() };
+    let machine = options.world.machine.clone();
+    let surroundings = Surroundings { notice: Arc::clone(&options.notice), superseded: begun.superseded_later(options) };
     let first = begun.progress.epoch;
     for (number, (producer, records)) in (0_u32..).zip(std::mem::take(&mut begun.shards)) {
         let (work_in, work) = sync_channel(64);
@@ -142,7 +175,6 @@ fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control:
             bound: Arc::clone(bound),
             stop: Arc::new(move || stop.stopped()),
             gauge: Arc::clone(&gauge),
-            group: group.clone(),
             producer: Some(producer),
             held: Vec::new(),
             proof: Proof::default(),
@@ -156,7 +188,7 @@ fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control:
                 control.fail(failure);
             }
         };
-        let thread = spawn(&format!("shard-{number}"), run)?;
+        let thread = spawn(&machine, &format!("shard-{number}"), run)?;
         shards.push((work_in, gauge, thread));
     }
     Ok(Target::Shards(shards))
@@ -167,10 +199,9 @@ fn readings(options: &Options, begun: &Begun) -> Vec<Reading> {
     let each = |(number, input): (u32, &topics::Input)| {
         let known = begun.progress.places.iter().find(|place| place.partition == number);
         let offset = known.map_or(0, |place| place.position.offset);
-        let cluster = Arc::clone(&input.cluster);
-        let source = FollowSource::new(input.partition.clone(), &input.prefix, cluster, Arc::clone(&options.notice), offset);
+        let source = input.brokers.follow(&input.partition, &input.prefix, offset);
         let end = begun.ends.get(number as usize).map_or(0, |(_, end)| *end);
-        Reading::new(number, Box::new(source), &begun.progress.places, input.is_reference().then_some(end))
+        Reading::new(&options.world.machine, number, source, &begun.progress.places, input.is_reference().then_some(end))
     };
     (0_u32..).zip(&begun.inputs).map(each).collect()
 }
@@ -181,11 +212,12 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     control.set_logical_time(begun.progress.logical_time);
     let bound = Arc::new(AtomicU64::new(begun.last_bound));
     let target = shards(options, &mut begun, &bound, &control)?;
-    let marks = Watermarks::start(begun.watched(), &options.notice)?;
+    let marks = Watermarks::start(begun.watched(), &options.world.machine, &options.notice)?;
     watch.follow(&control, &marks, &begun, &target);
     let journal = begun.take_journal()?;
     let (pipeline, threads) = Pipeline::start(Plan {
         job: begun.job(config, options.defects),
+        machine: options.world.machine.clone(),
         control: Arc::clone(&control),
         readings: readings(options, &begun),
         restored: std::mem::take(&mut begun.restored),
@@ -202,8 +234,9 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         notice: Some(Arc::clone(&options.notice)),
     })?;
     watch.beside(&pipeline.beside);
-    let wall =
-        is_wall(config).then(|| WallClock::new(config.clock.speed, config.clock.start.map(|start| start.0), begun.last_now));
+    let wall = is_wall(config).then(|| {
+        WallClock::new(&options.world.machine, config.clock.speed, config.clock.start.map(|start| start.0), begun.last_now)
+    });
     let cutting = Cutting {
         clock: wall,
         bytes: config.epoch.bytes,
@@ -245,8 +278,9 @@ fn look_out(options: &Options, begun: &Begun, control: &Arc<Control>) -> Result<
     if !options.drain {
         let (inputs, seen, control) = (begun.inputs.clone(), Arc::clone(&changed), Arc::clone(control));
         let (asked, notice) = (Arc::clone(&options.asked_to_stop), Arc::clone(&options.notice));
+        let machine = options.world.machine.clone();
         let stop = move || control.stopped() || asked.load(Ordering::Acquire);
-        spawn("partitions", move || topics::look_out(inputs, &seen, &stop, &notice))?;
+        spawn(&options.world.machine, "partitions", move || topics::look_out(inputs, &seen, &stop, &machine, &notice))?;
     }
     Ok(changed)
 }
@@ -275,6 +309,30 @@ fn read_on(
         return Ok(Ended::Drained);
     }
     coordinator.live()
+}
+
+/// Tries until it succeeds or fails for good; while it does not, a person is told every ten seconds that Kafka is
+/// awaited. `passes` says of which failures a later try may be free.
+fn patiently<T>(
+    options: &Options,
+    brokers: &dyn Brokers,
+    passes: impl Fn(&anyhow::Error) -> bool,
+    attempt: impl Fn() -> anyhow::Result<T>,
+) -> Result<T, Failure> {
+    let mut silence = Silence::default();
+    // The first look at the clock, before the first attempt.
+    silence.lasts();
+    loop {
+        match attempt() {
+            Err(error) if passes(&error) => {
+                if let Some(seconds) = silence.lasts() {
+                    (options.notice)(&format!("waiting for Kafka at {} since {seconds} s: {error:#}", brokers.address()));
+                }
+                options.world.machine.sleep(std::time::Duration::from_millis(200));
+            }
+            other => return other.map_err(Failure::Failed),
+        }
+    }
 }
 
 /// Whether a configuration's time is the wall clock's.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -13,18 +12,22 @@ use super::binder;
 use super::committer::{Committer, Target};
 use super::control::Control;
 use super::coordinator::NewsSource;
+use super::ends::Watermarks;
 use super::worker::{self, Cut, Opening, Start};
-use crate::dataflows::ledger::{Restored, SnapshotPort};
+use crate::dataflows::ledger::{FULL_EVERY, Restored, SnapshotPort};
 use crate::dataflows::{Job, Report};
 use crate::epoch::{Clock, Epoch, Place};
 use crate::journal::Journal;
 use crate::kafka::Notice;
+use crate::machine::{Defect, Machine, Thread};
 use crate::runtime::Failure;
 use crate::runtime::on_workers;
 use crate::runtime::state::{Beside, Event, Known, State};
 use crate::sinks::tally::Progress;
-use crate::sources::kafka::Watermarks;
 use crate::sources::{Partition, Source};
+
+/// Snapshots are few in a simulation.
+const SIMULATED_FULL_EVERY: u64 = 2;
 
 /// A partition as the pipeline reads it.
 pub(super) struct Reading {
@@ -39,21 +42,26 @@ pub(super) struct Reading {
 
 impl Reading {
     /// A partition that nothing is known of yet.
-    pub(super) fn new(number: u32, source: Box<dyn Source>, known: &[Place], reference: Option<u64>) -> Self {
+    pub(super) fn new(machine: &Machine, number: u32, source: Box<dyn Source>, known: &[Place], reference: Option<u64>) -> Self {
         let found = known.iter().find(|place| place.partition == number).copied();
-        let place = found.unwrap_or_else(|| Place {
+        let active = found.is_some();
+        let mut place = found.unwrap_or_else(|| Place {
             partition: number,
             position: source.position(),
             clock: Clock::default(),
             ended: false,
         });
-        Self { source, place, reference, active: found.is_some() }
+        if machine.has(Defect::ClocksAgain) {
+            place.clock = Clock::default();
+        }
+        Self { source, place, reference, active }
     }
 }
 
 /// What a pipeline is built of.
 pub(super) struct Plan {
     pub(super) job: Arc<Job>,
+    pub(super) machine: Machine,
     pub(super) control: Arc<Control>,
     /// Every partition, by its number.
     pub(super) readings: Vec<Reading>,
@@ -78,6 +86,7 @@ pub(super) struct Plan {
 
 /// A pipeline that runs.
 pub(super) struct Pipeline {
+    pub(super) machine: Machine,
     pub(super) control: Arc<Control>,
     pub(super) openings: Vec<Sender<Opening>>,
     pub(super) cuts: Receiver<Cut>,
@@ -93,14 +102,18 @@ pub(super) struct Pipeline {
 
 /// Its threads.
 pub(super) struct Threads {
-    workers: JoinHandle<Result<(), Failure>>,
-    committer: JoinHandle<Option<(Progress, Target)>>,
-    others: Vec<JoinHandle<()>>,
+    workers: Thread<Result<(), Failure>>,
+    committer: Thread<Option<(Progress, Target)>>,
+    others: Vec<Thread<()>>,
 }
 
 /// Starts a thread with a name.
-pub(super) fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).context("cannot start a thread").map_err(Failure::Failed)
+pub(super) fn spawn<T: Send + 'static>(
+    machine: &Machine,
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<Thread<T>, Failure> {
+    machine.spawn(name, run).context("cannot start a thread").map_err(Failure::Failed)
 }
 
 /// Where workers' starts, their ways in, and the partitions of rates and rulebooks are gathered.
@@ -152,21 +165,23 @@ fn hand_out(
 fn writer(
     plan: &mut Plan,
     beside: &Arc<Beside>,
-    others: &mut Vec<JoinHandle<()>>,
+    others: &mut Vec<Thread<()>>,
 ) -> Result<(SnapshotPort, Option<Sender<Event>>), Failure> {
-    let port = SnapshotPort { at: Arc::new(AtomicU64::new(0)), number: Arc::new(AtomicU64::new(0)), parts: None };
+    let full_every = if plan.machine.is_simulated() { SIMULATED_FULL_EVERY } else { FULL_EVERY };
+    let port = SnapshotPort { at: Arc::default(), number: Arc::default(), full_every, parts: None };
     let Some(state) = plan.state.take() else { return Ok((port, None)) };
     let (event_in, events) = channel();
     let (part_in, parts) = channel();
     let forward: Sender<Event> = event_in.clone();
-    others.push(spawn("snapshot-parts", move || {
+    let machine = plan.machine.clone();
+    others.push(spawn(&plan.machine, "snapshot-parts", move || {
         // Parts and commits come by one way, so that the writer waits for both.
-        while let Ok(part) = parts.recv() {
+        while let Ok(part) = machine.receive(&parts) {
             let _gone = forward.send(Event::Part(part));
         }
     })?);
     let (spread, beside, control) = (plan.job.spread, Arc::clone(beside), Arc::clone(&plan.control));
-    others.push(spawn("snapshots", move || {
+    others.push(spawn(&plan.machine, "snapshots", move || {
         if let Err(error) = state.write_all(&events, spread, &beside) {
             control.fail(Failure::Failed(error.context("cannot write a snapshot")));
         }
@@ -192,13 +207,14 @@ impl Pipeline {
         let mut binder = None;
         if let Some((journal, bound)) = plan.journal {
             let (bind_in, binds) = channel();
-            let control = Arc::clone(&plan.control);
-            others.push(spawn("binder", move || binder::run(journal, &binds, &bound, &control))?);
+            let (control, machine) = (Arc::clone(&plan.control), plan.machine.clone());
+            others.push(spawn(&plan.machine, "binder", move || binder::run(journal, &binds, &bound, &control, &machine))?);
             binder = Some(bind_in);
         }
         let (first, partitions) = (plan.progress.epoch, plan.job.partitions.clone());
         let (starts, openings, news) = hand_out(plan.readings, plan.restored, first, &cut_in, &report_in);
         let committer = Committer {
+            machine: plan.machine.clone(),
             target: plan.target,
             control: Arc::clone(&plan.control),
             workers,
@@ -211,23 +227,25 @@ impl Pipeline {
             snapshots: port.clone(),
             committed,
             pending: VecDeque::new(),
-            last_commit: (first, Instant::now()),
+            last_commit: (first, plan.machine.now()),
             held: BTreeMap::new(),
         };
         // The ways to the writer of snapshots are the workers' alone: when they have ended, it does.
         let given: Vec<_> = starts.into_iter().map(|start| (start, full_port.clone())).collect();
         drop(full_port);
-        let (job, control, marks) = (plan.job, Arc::clone(&plan.control), plan.marks);
+        let (job, control, marks, machine) = (plan.job, Arc::clone(&plan.control), plan.marks, plan.machine.clone());
         let threads = Threads {
-            committer: spawn("committer", move || committer.run(&reports))?,
-            workers: spawn("workers", move || {
-                on_workers(given, move |timely_worker, (start, snapshots)| {
-                    worker::run(timely_worker, start, &job, &control, marks.clone(), &snapshots);
+            committer: spawn(&plan.machine, "committer", move || committer.run(&reports))?,
+            workers: spawn(&plan.machine, "workers", move || {
+                let on = machine.clone();
+                on_workers(&machine, given, move |timely_worker, (start, snapshots)| {
+                    worker::run(timely_worker, start, &on, &job, &control, marks.clone(), &snapshots);
                 })
             })?,
             others,
         };
         let pipeline = Self {
+            machine: plan.machine,
             control: plan.control,
             openings,
             cuts,

@@ -3,27 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::consumer::Consumer as _;
-
-use crate::config::Config;
-use crate::kafka::{self, Cluster, Notice};
+use super::Options;
+use crate::brokers::{Brokers, End};
+use crate::kafka::{Cluster, Notice};
+use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sinks::Topic;
 use crate::sinks::kafka::Outputs;
 use crate::sources::Partition;
-use crate::sources::kafka::Asker;
 use crate::sources::reference::is_reference_topic;
 
-/// How long one question may take before it is asked again.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A partition to be read, and where it is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Input {
     pub(super) partition: Partition,
-    pub(super) cluster: Arc<Cluster>,
+    pub(super) brokers: Arc<dyn Brokers>,
     pub(super) prefix: String,
 }
 
@@ -38,28 +34,26 @@ impl Input {
     }
 }
 
-/// The partitions of every topic at a cluster, by name.
-pub(crate) fn partitions_at(cluster: &Cluster, notice: &Notice) -> Result<BTreeMap<String, u32>, Failure> {
-    let inspector = kafka::inspector(cluster).map_err(|cause| Failure::Failed(cause.into()))?;
-    let asker = Asker { inspector: &inspector, brokers: &cluster.brokers, notice, what: "the list of topics".to_owned() };
-    let known = asker.ask(|| inspector.client().fetch_metadata(None, TIMEOUT))?;
-    Ok(known.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
-}
-
 /// Every partition to be read, in the order of topic and partition.
-pub(super) fn inputs(config: &Config, notice: &Notice) -> Result<Vec<Input>, Failure> {
+pub(super) fn inputs(options: &Options) -> Result<Vec<Input>, Failure> {
+    let mut clusters: Vec<(Cluster, Arc<dyn Brokers>)> = Vec::new();
     let mut all = Vec::new();
     let mut missing = Vec::new();
-    for source in &config.sources {
-        let cluster = Arc::new(Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() });
-        let known = partitions_at(&cluster, notice)?;
+    for source in &options.config.sources {
+        let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
+        let brokers = match clusters.iter().find(|(known, _)| *known == cluster) {
+            Some((_, brokers)) => Arc::clone(brokers),
+            None => (options.world.brokers)(&cluster, &options.notice),
+        };
+        clusters.push((cluster, Arc::clone(&brokers)));
+        let known = brokers.topics().map_err(Failure::Failed)?;
         for topic in &source.topics {
             let name = format!("{}{topic}", source.topic_prefix);
             match known.get(&name).filter(|count| **count > 0) {
                 None => missing.push(format!("{name} at {}", source.brokers)),
                 Some(count) => all.extend((0..*count).map(|number| Input {
                     partition: Partition { topic: topic.clone(), number },
-                    cluster: Arc::clone(&cluster),
+                    brokers: Arc::clone(&brokers),
                     prefix: source.topic_prefix.clone(),
                 })),
             }
@@ -80,27 +74,25 @@ pub(super) fn inputs(config: &Config, notice: &Notice) -> Result<Vec<Input>, Fai
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`.
-pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn() -> bool, notice: &Notice) {
-    let mut known: BTreeMap<(String, String), (Arc<Cluster>, u32)> = BTreeMap::new();
+pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn() -> bool, machine: &Machine, notice: &Notice) {
+    let mut known: BTreeMap<(String, String), (Arc<dyn Brokers>, u32)> = BTreeMap::new();
     for input in inputs {
-        let key = (input.cluster.brokers.clone(), input.name());
-        known.entry(key).or_insert_with(|| (Arc::clone(&input.cluster), 0)).1 += 1;
+        let key = (input.brokers.address().to_owned(), input.name());
+        known.entry(key).or_insert_with(|| (Arc::clone(&input.brokers), 0)).1 += 1;
     }
-    let mut asked = Instant::now();
+    let mut asked = machine.now();
     while !stop() {
-        std::thread::sleep(Duration::from_millis(100));
-        if asked.elapsed() < LOOK {
+        machine.sleep(Duration::from_millis(100));
+        if machine.now() - asked < LOOK {
             continue;
         }
-        asked = Instant::now();
-        for ((brokers, name), (cluster, count)) in &known {
-            let Ok(inspector) = kafka::inspector(&**cluster) else { continue };
+        asked = machine.now();
+        for ((address, name), (brokers, count)) in &known {
             // Where there is no answer, others say so.
-            let Ok(answer) = inspector.client().fetch_metadata(Some(name), TIMEOUT) else { continue };
-            let now = answer.topics().first().map_or(0, |topic| topic.partitions().len() as u32);
+            let Ok(now) = brokers.partitions(name) else { continue };
             if now > *count {
                 notice(&format!(
-                    "topic {name} at {brokers} has {now} partitions now, {count} before; they are taken in with the next epoch"
+                    "topic {name} at {address} has {now} partitions now, {count} before; they are taken in with the next epoch"
                 ));
                 changed.store(true, Ordering::Release);
                 return;
@@ -110,11 +102,14 @@ pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn()
 }
 
 /// Where a job publishes; every topic has to be there.
-pub(super) fn outputs(config: &Config, notice: &Notice) -> Result<Outputs, Failure> {
+pub(super) fn outputs(options: &Options) -> Result<Outputs, Failure> {
+    let config = &options.config;
     let cluster = Cluster { brokers: config.sink.brokers.clone(), settings: config.sink.librdkafka.clone() };
-    let known = partitions_at(&cluster, notice)?;
+    let brokers = (options.world.brokers)(&cluster, &options.notice);
+    let known = brokers.topics().map_err(Failure::Failed)?;
     let mut outputs = Outputs {
-        cluster: Arc::new(cluster),
+        machine: options.world.machine.clone(),
+        brokers,
         job: config.job.name.clone(),
         prefix: config.sink.topic_prefix.clone(),
         shards: config.job.shards,
@@ -153,20 +148,12 @@ pub(super) fn outputs(config: &Config, notice: &Notice) -> Result<Outputs, Failu
 }
 
 /// The first offset and the last stable offset of every partition.
-pub(super) fn offsets(inputs: &[Input], notice: &Notice) -> Result<Vec<(u64, u64)>, Failure> {
-    let mut inspectors: Vec<(Arc<Cluster>, kafka::Consumer)> = Vec::new();
-    let mut all = Vec::new();
-    for input in inputs {
-        if !inspectors.iter().any(|(cluster, _)| *cluster == input.cluster) {
-            let inspector = kafka::inspector(&*input.cluster).map_err(|cause| Failure::Failed(cause.into()))?;
-            inspectors.push((Arc::clone(&input.cluster), inspector));
-        }
-        let Some((_, inspector)) = inspectors.iter().find(|(cluster, _)| *cluster == input.cluster) else { continue };
-        let (name, number) = (input.name(), input.partition.number);
-        let what = format!("the offsets of topic {name}, partition {number}");
-        let asker = Asker { inspector, brokers: &input.cluster.brokers, notice, what };
-        let (low, high) = asker.ask(|| inspector.client().fetch_watermarks(&name, number.cast_signed(), TIMEOUT))?;
-        all.push((low.max(0).cast_unsigned(), high.max(0).cast_unsigned()));
-    }
-    Ok(all)
+pub(super) fn offsets(inputs: &[Input], options: &Options) -> Result<Vec<(u64, u64)>, Failure> {
+    let each = |input: &Input| {
+        let place = (input.name(), input.partition.number);
+        let ask = || input.brokers.bounds(std::slice::from_ref(&place), End::Stable);
+        let found = super::patiently(options, input.brokers.as_ref(), |error| input.brokers.is_theirs(error), ask)?;
+        Ok(found.get(&place).copied().unwrap_or_default())
+    };
+    inputs.iter().map(each).collect()
 }

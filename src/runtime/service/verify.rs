@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rdkafka::Message as _;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,7 +13,7 @@ use super::again::{Again, names_of};
 use super::committer::{Compared, Target};
 use super::history::{History, number_of};
 use super::{Options, topics};
-use crate::config::Config;
+use crate::brokers::{End, Place, Record};
 use crate::epoch::{Epoch, Spread};
 use crate::journal;
 use crate::runtime::replay::Summary;
@@ -25,8 +24,7 @@ use crate::sinks::kafka::Outputs;
 use crate::sinks::kafka::tail::{self, Standing};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Proof, Topic};
-use crate::sources::kafka::FollowSource;
-use crate::sources::{Partition, Source};
+use crate::sources::Partition;
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -74,11 +72,11 @@ impl Expected {
 /// # Errors
 /// Where something cannot be read.
 pub fn verify(options: &Options) -> Result<Verified, Failure> {
-    let (config, notice) = (&options.config, &options.notice);
-    let outputs = topics::outputs(config, notice)?;
-    let inputs = topics::inputs(config, notice)?;
-    let store = Arc::new(store_of(config)?);
-    let state = State::of_service(Arc::clone(&store), &config.job.name);
+    let config = &options.config;
+    let outputs = topics::outputs(options)?;
+    let inputs = topics::inputs(options)?;
+    let store = Arc::new(store_of(options)?);
+    let state = State::of_service(Arc::clone(&store), &config.job.name, &options.world.machine);
     let shards: Vec<u32> = (0..config.job.shards).collect();
     // What is committed now; a job that runs goes on meanwhile.
     let progress = tail::progress(&outputs, &shards, 0, outputs.transaction_timeout).map_err(Failure::Failed)?;
@@ -111,15 +109,11 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         other_logic: newest_other.unwrap_or(0),
         ..Compared::default()
     });
-    let sources = inputs.iter().zip(&partitions).map(|(input, partition)| {
-        let cluster = Arc::clone(&input.cluster);
-        let source = FollowSource::new(partition.clone(), &input.prefix, cluster, Arc::clone(notice), 0);
-        Box::new(source) as Box<dyn Source>
-    });
+    let sources = inputs.iter().map(|input| input.brokers.follow(&input.partition, &input.prefix, 0));
     let commits = expected.iter().map(|each| each.epochs.len() as u64).sum();
     let again = Again {
         sources: sources.collect(),
-        partitions: partitions.clone(),
+        partitions,
         workers: config.job.workers,
         shards: config.job.shards,
         progress: begun.progress,
@@ -129,6 +123,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         defects: options.defects,
         in_flight: config.epoch.in_flight,
         to_the_end: false,
+        machine: options.world.machine.clone(),
         history,
     };
     let (computed, target) = again.run()?;
@@ -145,11 +140,13 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
 }
 
 /// The store of a job that is there.
-fn store_of(config: &Config) -> Result<Store, Failure> {
-    if !store::folder_of(&config.store.url).map_err(Failure::Failed)?.join(&config.job.name).exists() {
+fn store_of(options: &Options) -> Result<Store, Failure> {
+    let config = &options.config;
+    let gone = |folder: &std::path::Path| !folder.join(&config.job.name).exists();
+    if !options.world.machine.is_simulated() && store::folder_of(&config.store.url).is_some_and(gone) {
         return Err(Failure::Failed(anyhow::anyhow!("{} holds no job {}", config.store.url, config.job.name)));
     }
-    Store::open(&config.store.url, &config.job.name).map_err(Failure::Failed)
+    (options.world.store)(&config.store.url, &config.job.name).map_err(Failure::Failed)
 }
 
 /// Commits of which the topics hold something else than their progress record says. What is no longer kept cannot be
@@ -246,8 +243,8 @@ fn read_outputs(
     gone: &mut Vec<String>,
 ) -> Result<u64, Failure> {
     let topics = tail::proved_places(outputs);
-    let places: Vec<tail::Place> = topics.keys().cloned().collect();
-    let bounds = tail::bounds(&outputs.cluster, &places).map_err(Failure::Failed)?;
+    let places: Vec<Place> = topics.keys().cloned().collect();
+    let bounds = outputs.brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
     for ((topic, partition), (low, _)) in &bounds {
         if *low > 0 {
             gone.push(format!(
@@ -257,16 +254,14 @@ fn read_outputs(
     }
     let mut read = 0;
     let mut last: HashMap<(u64, u8), u64> = HashMap::new();
-    tail::read(&outputs.cluster, &bounds, outputs.transaction_timeout, |message| {
+    let mut look = |message: &Record<'_>| {
         read += 1;
-        let place = (message.topic().to_owned(), message.partition().cast_unsigned());
+        let place = (message.topic.to_owned(), message.partition);
         let Some(topic) = topics.get(&place) else { return Ok(()) };
         let Some(record) = tail::published(*topic, message) else {
             wrong.push(format!(
                 "topic {}, partition {}, offset {}: a record that this job did not write",
-                place.0,
-                place.1,
-                message.offset()
+                place.0, place.1, message.offset
             ));
             return Ok(());
         };
@@ -280,22 +275,20 @@ fn read_outputs(
             found.add_all(record.proof);
         }
         if *topic != Topic::DeadLetters
-            && let Some(seq) = seq_of(message.payload().unwrap_or(&[]))
+            && let Some(seq) = seq_of(message.body)
         {
-            let key = (xxh3_64(message.key().unwrap_or(&[])), *topic as u8);
+            let key = (xxh3_64(message.key), *topic as u8);
             let before = last.insert(key, seq);
             if before.is_some_and(|before| before >= seq) {
                 wrong.push(format!(
                     "topic {}, partition {}, offset {}: seq {seq} is out of order",
-                    place.0,
-                    place.1,
-                    message.offset()
+                    place.0, place.1, message.offset
                 ));
             }
         }
         Ok(())
-    })
-    .map_err(Failure::Failed)?;
+    };
+    outputs.brokers.read(&bounds, outputs.transaction_timeout, &mut look).map_err(Failure::Failed)?;
     Ok(read)
 }
 

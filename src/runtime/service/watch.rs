@@ -9,9 +9,11 @@ use super::Options;
 use super::begin::Begun;
 use super::committer::Target;
 use super::control::Control;
+use super::ends::Watermarks;
 use super::pipeline::spawn;
 use crate::api::{self, Health, Stage};
 use crate::kafka::Notice;
+use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::metrics::required::{Aim, Load, Required};
 use crate::runtime::Failure;
@@ -19,7 +21,6 @@ use crate::runtime::state::Beside;
 use crate::sinks::kafka::shard::Gauge;
 use crate::sinks::tally::Points;
 use crate::sources::Partition;
-use crate::sources::kafka::Watermarks;
 
 /// How often metrics are renewed.
 const EVERY: Duration = Duration::from_secs(1);
@@ -83,7 +84,7 @@ fn answer(
         Ok(bound) => notice(&format!("health and metrics are at http://{bound}/")),
         Err(error) if is_taken(&error) => {
             notice(&format!("{error:#}; it is tried again every second, the service goes on"));
-            spawn("http-wait", move || {
+            spawn(&Machine::default(), "http-wait", move || {
                 while !stop.load(Ordering::Acquire) {
                     std::thread::sleep(EVERY);
                     if let Ok(bound) = serve() {
@@ -140,7 +141,9 @@ impl Watch {
         }
         let waited = Arc::new(AtomicBool::new(true));
         let (asked, early, told) = (Arc::clone(&options.asked_to_stop), Arc::clone(&waited), Arc::clone(&options.notice));
-        spawn("asked-to-stop", move || end_when_asked(&asked, &early, &told))?;
+        if !options.world.machine.is_simulated() {
+            spawn(&options.world.machine, "asked-to-stop", move || end_when_asked(&asked, &early, &told))?;
+        }
         Ok(Self {
             waited,
             health,
@@ -232,7 +235,7 @@ impl Watch {
             }
         };
         // Without the thread nothing but the metrics is missing, and the reason is told.
-        if let Err(failure) = spawn("metrics", run) {
+        if let Err(failure) = spawn(&Machine::default(), "metrics", run) {
             (self.notice)(&format!("no metrics: {failure}"));
         }
     }

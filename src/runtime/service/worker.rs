@@ -11,14 +11,18 @@ use timely::worker::Worker;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Control;
+use super::ends::Watermarks;
 use crate::container::VecBuilder;
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{self, Arrival, Job, Report};
 use crate::epoch::{Clock, Epoch, Place, Position};
+use crate::machine::Machine;
 use crate::runtime::Failure;
-use crate::sources::kafka::Watermarks;
 use crate::sources::reference::Reference;
 use crate::sources::{Batch, Partition, Source};
+
+/// How long a worker waits that has nothing to do.
+const IDLE: Duration = Duration::from_micros(200);
 
 /// What somebody else has read of a partition: its number, records, where it is then, whether that is its end.
 pub(super) type Extra = (u32, Batch, u64, bool);
@@ -78,6 +82,7 @@ pub(super) struct Start {
 
 struct Reader<'w> {
     worker: &'w mut Worker,
+    machine: Machine,
     job: Arc<Job>,
     control: Arc<Control>,
     marks: Option<Arc<Watermarks>>,
@@ -93,6 +98,7 @@ struct Reader<'w> {
 pub(super) fn run(
     worker: &mut Worker,
     start: Start,
+    machine: &Machine,
     job: &Arc<Job>,
     control: &Arc<Control>,
     marks: Option<Arc<Watermarks>>,
@@ -106,6 +112,7 @@ pub(super) fn run(
     input.advance_to(start.first + 1);
     let mut reader = Reader {
         worker,
+        machine: machine.clone(),
         job: Arc::clone(job),
         control: Arc::clone(control),
         marks,
@@ -121,13 +128,25 @@ pub(super) fn run(
     reader.input.close();
     while !control.stopped() && worker.has_dataflows() {
         control.beat(index);
-        worker.step_or_park(Some(Duration::from_millis(5)));
+        if !step(worker, machine, Duration::from_millis(5)) {
+            break;
+        }
     }
-    if control.stopped() {
+    if machine.is_simulated() || control.stopped() {
         for dataflow in worker.installed_dataflows() {
             worker.drop_dataflow(dataflow);
         }
     }
+}
+
+/// Steps once, then waits for something to do, so long at most; false where the process has died.
+fn step(worker: &mut Worker, machine: &Machine, time: Duration) -> bool {
+    if machine.is_simulated() {
+        worker.step();
+        return machine.rest(time);
+    }
+    worker.step_or_park(Some(time));
+    true
 }
 
 impl Reader<'_> {
@@ -143,13 +162,18 @@ impl Reader<'_> {
                     self.take(opening)?;
                     self.worker.step();
                     self.control.worked(index, begun.elapsed());
+                    if self.machine.is_simulated() && !self.machine.rest(Duration::ZERO) {
+                        return Ok(());
+                    }
                 }
                 Err(TryRecvError::Empty) => {
                     let begun = std::time::Instant::now();
                     if self.worker.step() {
                         self.control.worked(index, begun.elapsed());
                     }
-                    self.worker.step_or_park(Some(Duration::from_micros(200)));
+                    if !step(self.worker, &self.machine, IDLE) {
+                        return Ok(());
+                    }
                 }
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
@@ -242,6 +266,9 @@ impl Reader<'_> {
             while source.position().offset < *end && !self.control.stopped() {
                 source.read(&mut batch, usize::MAX, Some(*end))?;
                 self.control.beat(self.worker.index());
+                if self.machine.is_simulated() && !self.machine.rest(IDLE) {
+                    return Ok(batches);
+                }
             }
             batches.push((*partition, batch));
         }

@@ -19,13 +19,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Topic;
-use crate::kafka::{Cluster, Notice};
+use crate::brokers::Brokers;
+use crate::kafka::Notice;
+use crate::machine::Machine;
 
 /// Where a job publishes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outputs {
+    /// The machine that the job runs on.
+    pub machine: Machine,
     /// The brokers.
-    pub cluster: Arc<Cluster>,
+    pub brokers: Arc<dyn Brokers>,
     /// The job's name.
     pub job: String,
     /// What stands before every topic's name.
@@ -38,6 +42,12 @@ pub struct Outputs {
     pub cloudevents: BTreeMap<String, bool>,
     /// Partitions of each topic, in the order of [`Topic::ALL`].
     pub partitions: Vec<u32>,
+}
+
+impl std::fmt::Debug for Outputs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Outputs").field("job", &self.job).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 impl Outputs {

@@ -4,22 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
-
-use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _};
-use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
 
 use super::progress::ProgressRecord;
 use super::{Outputs, Surroundings, tail};
+use crate::brokers::{Kind, Outgoing, Refused, Transactions};
 use crate::epoch::Epoch;
-use crate::kafka::{self, Producer};
+use crate::kafka;
+use crate::machine::{Defect, Machine};
 use crate::runtime::Failure;
 use crate::sinks::{Lane, Proof, Topic};
 
-/// How long one call to librdkafka may take before it is made again.
+/// How long one call to a producer may take before it is made again.
 const SLICE: Duration = Duration::from_secs(2);
 
 /// How long one producer asks for its transactional id before another one is made.
@@ -80,10 +76,8 @@ pub struct Shard {
     pub accept_divergence: bool,
     /// What others see.
     pub gauge: Arc<Gauge>,
-    /// Under what the offsets of sources are committed.
-    pub group: Option<Arc<ConsumerGroupMetadata>>,
-    /// A producer whose transactions are initialised.
-    pub producer: Option<Producer>,
+    /// A producer that has the shard's transactional id.
+    pub producer: Option<Box<dyn Transactions>>,
     /// What was sent and is not visible yet.
     pub held: Vec<(Epoch, Box<Lane>)>,
     /// What that proves; during a replay, what came out since the last progress record.
@@ -100,45 +94,14 @@ impl std::fmt::Debug for Shard {
     }
 }
 
-/// Why an attempt did not come to an end that is known.
-#[derive(Debug)]
-struct Unclear {
-    what: String,
-    fenced: bool,
-    /// Whether no waiting mends it.
-    fatal: bool,
-}
-
-impl From<kafka::Error> for Unclear {
-    fn from(error: kafka::Error) -> Self {
-        Self { what: error.to_string(), fenced: false, fatal: false }
-    }
-}
-
-impl Unclear {
-    fn of(doing: &str, error: &KafkaError) -> Self {
-        let fenced = error.rdkafka_error_code().is_some_and(|code| {
-            use rdkafka::error::RDKafkaErrorCode as Code;
-            matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
-        });
-        let fatal = error.rdkafka_error_code().is_some_and(|code| {
-            use rdkafka::error::RDKafkaErrorCode as Code;
-            matches!(
-                code,
-                Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed | Code::TransactionalIdAuthorizationFailed
-            )
-        });
-        Self { what: format!("{doing}: {error}"), fenced, fatal }
-    }
-}
-
 impl Shard {
     /// Publishes what comes until nothing more does.
     ///
     /// # Errors
     /// Why the process has to end.
     pub fn run(mut self, work: &Receiver<Work>) -> Result<(), Failure> {
-        while let Ok(work) = work.recv() {
+        let machine = self.outputs.machine.clone();
+        while let Ok(work) = machine.receive(work) {
             match work {
                 Work::Epoch(epoch, lane) => {
                     self.take(epoch, lane)?;
@@ -164,7 +127,8 @@ impl Shard {
         if let Some(lane) = &lane {
             self.proof.add_all(lane.proof);
         }
-        if epoch <= self.visible() {
+        let again = self.outputs.machine.has(Defect::NoSuppression);
+        if epoch <= self.visible() && !again {
             if let Some(lane) = lane {
                 lane.recycle();
             }
@@ -172,10 +136,11 @@ impl Shard {
         }
         let Some(lane) = lane else { return Ok(()) };
         let sent = self.send(epoch, &lane);
+        self.outputs.machine.pass("epoch.sent");
         self.held.push((epoch, lane));
         // It is mended at the commit: until then nothing is visible.
-        if let Err(unclear) = sent {
-            self.trouble.get_or_insert(unclear.what);
+        if let Err(refused) = sent {
+            self.trouble.get_or_insert(refused.what);
             self.producer = None;
         }
         Ok(())
@@ -202,33 +167,34 @@ impl Shard {
         )))
     }
 
-    fn begin(&mut self) -> Result<(), Unclear> {
-        let Some(producer) = &self.producer else {
+    /// The producer, in a transaction.
+    fn begun(&mut self) -> Result<&mut dyn Transactions, Refused> {
+        let Some(producer) = &mut self.producer else {
             let what = self.trouble.take().unwrap_or_else(|| "a transaction has to be begun anew".to_owned());
-            return Err(Unclear { what, fenced: false, fatal: false });
+            return Err(Refused { what, kind: Kind::Unclear });
         };
         if !self.open {
-            producer.begin_transaction().map_err(|error| Unclear::of("cannot begin a transaction", &error))?;
+            producer.begin()?;
             self.open = true;
         }
-        Ok(())
+        Ok(producer.as_mut())
     }
 
-    fn send(&mut self, epoch: Epoch, lane: &Lane) -> Result<(), Unclear> {
-        self.begin()?;
-        let Some(producer) = &self.producer else { return Ok(()) };
+    fn send(&mut self, epoch: Epoch, lane: &Lane) -> Result<(), Refused> {
+        let outputs = Arc::clone(&self.outputs);
         let (epoch, shard) = (epoch.to_string(), self.number.to_string());
-        let plain = || {
-            OwnedHeaders::new_with_capacity(2)
-                .insert(Header { key: "tm-epoch", value: Some(&epoch) })
-                .insert(Header { key: "tm-shard", value: Some(&shard) })
-        };
+        let producer = self.begun()?;
+        let plain = [("tm-epoch", epoch.as_str()), ("tm-shard", shard.as_str())];
         for (topic, block) in Topic::ALL.into_iter().zip(&lane.blocks) {
-            let name = self.outputs.topic(topic);
-            let cloudevents = self.outputs.has_cloudevents(topic);
+            let name = outputs.topic(topic);
+            let cloudevents = outputs.has_cloudevents(topic);
             for (key, body) in block.records() {
-                let headers = if cloudevents { cloud(plain(), body) } else { plain() };
-                kafka::send(producer, BaseRecord::to(&name).key(key).payload(body).headers(headers))?;
+                let record = Outgoing { topic: &name, partition: None, key, body, headers: &plain };
+                if cloudevents {
+                    producer.send(Outgoing { headers: &cloud(plain, body), ..record })?;
+                } else {
+                    producer.send(record)?;
+                }
             }
         }
         Ok(())
@@ -239,37 +205,43 @@ impl Shard {
         if commit.epoch <= self.visible() {
             return Ok(true);
         }
-        while self.bound.load(Ordering::Acquire) < commit.epoch {
+        let unbound = self.outputs.machine.has(Defect::CommitBeforeBinding);
+        self.outputs.machine.pass("commit.waits-for-binding");
+        while self.bound.load(Ordering::Acquire) < commit.epoch && !unbound {
             if (self.stop)() {
                 return Ok(false);
             }
-            std::thread::sleep(Duration::from_micros(500));
+            self.outputs.machine.sleep(Duration::from_micros(500));
         }
         let proof = std::mem::take(&mut self.proof);
         let record = ProgressRecord::after(self.last.as_ref(), self.generation, commit.epoch, commit.logical_time, proof);
         let mut attempt = self.attempt(&record, commit);
         let (mut silence, mut first) = (kafka::Silence::default(), true);
-        while let Err(unclear) = attempt {
+        while let Err(refused) = attempt {
             if (self.stop)() {
                 return Ok(false);
             }
-            if unclear.fatal {
+            if refused.kind == Kind::Denied {
                 return Err(Failure::Failed(anyhow::anyhow!(
                     "shard {}: {}. No waiting mends that: give the client its rights back, or make the topic again (`tidemark topics \
                      create`), and start again; nothing is lost",
                     self.number,
-                    unclear.what
+                    refused.what
                 )));
             }
+            if self.outputs.machine.has(Defect::UnclearIsDone) {
+                self.producer = None;
+                break;
+            }
             self.gauge.retries.fetch_add(1, Ordering::Relaxed);
-            self.gauge.fenced.fetch_add(u64::from(unclear.fenced), Ordering::Relaxed);
+            self.gauge.fenced.fetch_add(u64::from(refused.kind == Kind::Fenced), Ordering::Relaxed);
             if !first {
-                std::thread::sleep(Duration::from_millis(200));
+                self.outputs.machine.sleep(Duration::from_millis(200));
             }
             if silence.lasts().is_some() || std::mem::take(&mut first) {
                 (self.surroundings.notice)(&format!(
                     "shard {}: {}; reading back what is there, then going on from it",
-                    self.number, unclear.what
+                    self.number, refused.what
                 ));
             }
             match self.recover(&record)? {
@@ -281,6 +253,7 @@ impl Shard {
                 Some(false) => attempt = self.again(&record, commit),
             }
         }
+        self.outputs.machine.pass("commit.done");
         self.last = Some(record);
         self.open = false;
         for (_, lane) in self.held.drain(..) {
@@ -301,57 +274,60 @@ impl Shard {
     }
 
     /// Sends what is held once more, in a new transaction, and commits it.
-    fn again(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Unclear> {
+    fn again(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Refused> {
         let held = std::mem::take(&mut self.held);
+        if self.outputs.machine.has(Defect::HeldIsForgotten) {
+            return self.attempt(record, commit);
+        }
         let sent = held.iter().try_for_each(|(epoch, lane)| self.send(*epoch, lane));
         self.held = held;
         sent.and_then(|()| self.attempt(record, commit))
     }
 
-    fn attempt(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Unclear> {
-        self.begin()?;
-        let Some(producer) = &self.producer else { return Ok(()) };
-        let (epoch, shard) = (record.epoch.to_string(), self.number.to_string());
-        let headers = OwnedHeaders::new_with_capacity(2)
-            .insert(Header { key: "tm-epoch", value: Some(&epoch) })
-            .insert(Header { key: "tm-shard", value: Some(&shard) });
-        let (topic, body) = (self.outputs.progress_topic(), record.write());
-        let partition = self.number.cast_signed();
-        kafka::send(
-            producer,
-            BaseRecord::to(&topic).partition(partition).key(shard.as_bytes()).payload(body.as_bytes()).headers(headers),
-        )?;
-        if let Some(group) = self.group.as_ref().filter(|_| !commit.offsets.is_empty()) {
-            let mut list = TopicPartitionList::new();
-            for (name, number, offset) in &commit.offsets {
-                let added = list.add_partition_offset(name, number.cast_signed(), Offset::Offset(offset.cast_signed()));
-                added.map_err(|error| Unclear::of("cannot commit offsets", &error))?;
-            }
-            producer
-                .send_offsets_to_transaction(&list, group, Duration::from_secs(30))
-                .map_err(|error| Unclear::of("cannot commit offsets", &error))?;
+    fn attempt(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Refused> {
+        let outputs = Arc::clone(&self.outputs);
+        let number = self.number;
+        let (epoch, shard) = (record.epoch.to_string(), number.to_string());
+        let (topic, body) = (outputs.progress_topic(), record.write());
+        let machine = self.outputs.machine.clone();
+        machine.pass("commit.begins");
+        if machine.has(Defect::ProgressApart) {
+            self.begun()?;
+            self.finish()?;
+            self.open = false;
         }
-        self.commit_transaction()
+        let producer = self.begun()?;
+        producer.send(Outgoing {
+            topic: &topic,
+            partition: Some(number),
+            key: shard.as_bytes(),
+            body: body.as_bytes(),
+            headers: &[("tm-epoch", &epoch), ("tm-shard", &shard)],
+        })?;
+        machine.pass("commit.progress-sent");
+        producer.offsets(&commit.offsets)?;
+        machine.pass("commit.offsets-sent");
+        self.finish()
     }
 
-    fn commit_transaction(&self) -> Result<(), Unclear> {
-        let Some(producer) = &self.producer else { return Ok(()) };
-        let begun = Instant::now();
-        // rdkafka's commit first waits for every record to be delivered, however long that takes: in slices, so that
-        // it can be told to end.
-        while let Err(error) = producer.flush(SLICE) {
-            if (self.stop)() || begun.elapsed() > self.outputs.transaction_timeout {
-                return Err(Unclear::of("the records of a commit are not delivered", &error));
+    /// Commits what was sent.
+    fn finish(&mut self) -> Result<(), Refused> {
+        let machine = self.outputs.machine.clone();
+        let (begun, limit, stop) = (machine.now(), self.outputs.transaction_timeout, Arc::clone(&self.stop));
+        let late = || stop() || machine.now() - begun > limit;
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        // A commit first waits for every record to be delivered, however long that takes: in slices, so that it can be
+        // told to end.
+        while let Err(refused) = producer.flush(SLICE) {
+            if late() {
+                return Err(refused);
             }
         }
         loop {
-            match producer.commit_transaction(SLICE) {
-                Ok(()) if producer.context().undelivered() == 0 => return Ok(()),
-                Ok(()) => return Err(Unclear { what: "a commit left records out".to_owned(), fenced: false, fatal: false }),
+            match producer.commit(SLICE) {
                 // The same call again is what librdkafka asks for, until the transaction's own time is over.
-                Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && begun.elapsed() < self.outputs.transaction_timeout && !(self.stop)() => {}
-                Err(error) => return Err(Unclear::of("the commit's outcome is not known", &error)),
+                Err(refused) if refused.kind == Kind::Again && !late() => {}
+                done => return done,
             }
         }
     }
@@ -364,7 +340,8 @@ impl Shard {
         let mut silence = kafka::Silence::default();
         silence.lasts();
         loop {
-            if (self.surroundings.superseded)() {
+            let goes_on = self.outputs.machine.has(Defect::FencedGoesOn);
+            if !goes_on && (self.surroundings.superseded)() {
                 return Err(Failure::Superseded(
                     "a newer start of this job took over; this process stops and publishes nothing more".to_owned(),
                 ));
@@ -374,13 +351,17 @@ impl Shard {
             }
             match self.renewed() {
                 // Asked again: whoever took over meanwhile has been fenced by this, and begins anew.
-                Ok(_) if (self.surroundings.superseded)() => {
+                Ok(_) if !goes_on && (self.surroundings.superseded)() => {
                     return Err(Failure::Superseded(
                         "a newer start of this job took over; this process stops and publishes nothing more".to_owned(),
                     ));
                 }
                 Ok((producer, last)) => {
                     self.producer = Some(producer);
+                    self.outputs.machine.pass("commit.read-back");
+                    if self.outputs.machine.has(Defect::UnclearIsLost) {
+                        return Ok(Some(false));
+                    }
                     let visible = last.as_ref().map_or(0, |last| last.epoch);
                     return if visible < attempted.epoch && last == self.last {
                         Ok(Some(false))
@@ -394,22 +375,25 @@ impl Shard {
                         )))
                     };
                 }
+                // What was read says that no waiting helps: a transaction hangs, or a record is not what it has to be.
+                Err(error) if !self.outputs.brokers.is_theirs(&error) => return Err(Failure::Failed(error)),
                 Err(error) => {
                     if let Some(seconds) = silence.lasts() {
                         (self.surroundings.notice)(&format!(
                             "waiting for Kafka at {} since {seconds} s (shard {}): {error:#}",
-                            self.outputs.cluster.brokers, self.number
+                            self.outputs.brokers.address(),
+                            self.number
                         ));
                     }
-                    std::thread::sleep(Duration::from_millis(200));
+                    self.outputs.machine.sleep(Duration::from_millis(200));
                 }
             }
         }
     }
 
     /// A new producer, which fences any other of this shard, and the last progress record after that.
-    fn renewed(&self) -> anyhow::Result<(Producer, Option<ProgressRecord>)> {
-        let producer = new_producer(&self.outputs, self.number, &*self.stop)?;
+    fn renewed(&self) -> anyhow::Result<(Box<dyn Transactions>, Option<ProgressRecord>)> {
+        let producer = new_producer(&self.outputs, self.number, &self.outputs.machine, &*self.stop)?;
         let found = tail::progress(&self.outputs, &[self.number], u64::MAX, self.outputs.transaction_timeout)?;
         let last = found.into_values().next().and_then(|mut records| records.pop());
         Ok((producer, last.map(|standing| standing.record)))
@@ -420,40 +404,40 @@ impl Shard {
 ///
 /// # Errors
 /// Where the brokers do not answer or refuse.
-pub fn new_producer(outputs: &Outputs, shard: u32, stop: &dyn Fn() -> bool) -> anyhow::Result<Producer> {
-    use anyhow::Context as _;
-    let id = outputs.transactional_id(shard);
-    let producer = kafka::shard_producer(&outputs.cluster, &id, outputs.transaction_timeout)?;
-    let begun = Instant::now();
+pub fn new_producer(
+    outputs: &Outputs,
+    shard: u32,
+    machine: &Machine,
+    stop: &dyn Fn() -> bool,
+) -> anyhow::Result<Box<dyn Transactions>> {
+    let mut id = outputs.transactional_id(shard);
+    if machine.has(Defect::NoFence) {
+        id.push_str(&machine.random_id());
+    }
+    let mut producer = outputs.brokers.producer(&id, outputs.transaction_timeout, &outputs.group())?;
+    let begun = machine.now();
     loop {
-        match producer.init_transactions(SLICE) {
+        match producer.init(SLICE) {
             Ok(()) => return Ok(producer),
             // The same call again goes on where the one before was.
-            Err(KafkaError::Transaction(error)) if error.is_retriable() && begun.elapsed() < PATIENCE && !stop() => {}
-            Err(error) => {
-                let why = producer.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-                let what = format!("the brokers at {} do not accept the transactional id {id}{why}", outputs.cluster.brokers);
-                return Err(error).context(what);
-            }
+            Err(refused) if refused.kind == Kind::Again && machine.now() - begun < PATIENCE && !stop() => {}
+            Err(refused) => return Err(refused.into()),
         }
     }
 }
 
 /// The `CloudEvents` headers of a fact: what its body begins with.
-fn cloud(headers: OwnedHeaders, body: &[u8]) -> OwnedHeaders {
+fn cloud<'r>(plain: [(&'r str, &'r str); 2], body: &'r [u8]) -> Vec<(&'r str, &'r str)> {
     let text = std::str::from_utf8(body).unwrap_or("");
     let value = |name: &str| {
         let (_, rest) = text.split_once(name)?;
         rest.strip_prefix("\":\"")?.split_once('"').map(|(value, _)| value)
     };
-    let mut all = headers
-        .insert(Header { key: "ce_specversion", value: Some("1.0") })
-        .insert(Header { key: "ce_source", value: Some("/tidemark") })
-        .insert(Header { key: "content-type", value: Some("application/json") });
+    let mut all = Vec::with_capacity(8);
+    all.extend(plain);
+    all.extend([("ce_specversion", "1.0"), ("ce_source", "/tidemark"), ("content-type", "application/json")]);
     for (key, name) in [("ce_id", "\"event_id"), ("ce_type", "\"event_type"), ("ce_time", "\"occurred_at")] {
-        if let Some(found) = value(name) {
-            all = all.insert(Header { key, value: Some(found) });
-        }
+        all.extend(value(name).map(|found| (key, found)));
     }
     all
 }

@@ -1,108 +1,18 @@
 //! Reading back what was published: the ends of topics, and all of them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use super::Outputs;
 use super::progress::ProgressRecord;
+use crate::brokers::{End, Place, Record};
 use crate::epoch::Epoch;
-use crate::kafka::{self, Cluster};
 use crate::sinks::{Proof, Topic};
 
-/// How long one question may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// So many records of a partition are read back at first; four times as many each time that was too few.
 const FIRST_LOOK: u64 = 500;
-
-/// A partition at the brokers.
-pub type Place = (String, u32);
-
-/// Reads records that are committed, of several partitions at once, each from an offset up to its high watermark.
-///
-/// # Errors
-/// Where the brokers do not answer, or a partition's last stable offset does not come up to its high watermark
-/// within `patience`: a transaction is open there, or the marker of a decided one is missing.
-pub fn read(
-    cluster: &Cluster,
-    from: &BTreeMap<Place, (u64, u64)>,
-    patience: Duration,
-    mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<()>,
-) -> Result<()> {
-    let mut open: BTreeMap<Place, u64> =
-        from.iter().filter(|(_, (start, end))| start < end).map(|(place, (_, end))| (place.clone(), *end)).collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    let consumer = kafka::consumer(cluster)?;
-    let mut list = TopicPartitionList::new();
-    for (topic, partition) in open.keys() {
-        let start = from.get(&(topic.clone(), *partition)).map_or(0, |(start, _)| *start);
-        list.add_partition_offset(topic, partition.cast_signed(), Offset::Offset(start.cast_signed()))?;
-    }
-    consumer.client().assign(&list).context("cannot read back what was published")?;
-    let mut moved = Instant::now();
-    while !open.is_empty() {
-        match consumer.client().poll(Duration::from_millis(20)) {
-            Some(Ok(record)) => {
-                moved = Instant::now();
-                each(&record)?;
-            }
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::PartitionEOF))) => {}
-            Some(Err(KafkaError::PartitionEOF(_))) | None => {
-                let before = open.len();
-                let reached = consumer.client().position()?;
-                for element in reached.elements() {
-                    let Offset::Offset(at) = element.offset() else { continue };
-                    let place = (element.topic().to_owned(), element.partition().cast_unsigned());
-                    if open.get(&place).is_some_and(|end| at.cast_unsigned() >= *end) {
-                        open.remove(&place);
-                    }
-                }
-                if open.len() < before {
-                    moved = Instant::now();
-                }
-                if moved.elapsed() > patience
-                    && let Some(((topic, partition), end)) = open.first_key_value()
-                {
-                    bail!(
-                        "topic {topic}, partition {partition} is readable only up to a point before offset {end}, and has been for \
-                         {} s: a transaction is open there, or the marker of one that was decided is missing. Look at the brokers",
-                        patience.as_secs()
-                    );
-                }
-            }
-            Some(Err(error)) => {
-                let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
-                if fatal || moved.elapsed() > patience {
-                    return Err(error).context("cannot read back what was published");
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The first offset and the high watermark of partitions.
-///
-/// # Errors
-/// Where the brokers do not answer.
-pub fn bounds(cluster: &Cluster, places: &[Place]) -> Result<BTreeMap<Place, (u64, u64)>> {
-    let inspector = kafka::uncommitted_inspector(cluster)?;
-    let mut found = BTreeMap::new();
-    for (topic, partition) in places {
-        let answer = inspector.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
-        let (low, high) = answer
-            .with_context(|| format!("{} does not give the offsets of topic {topic}, partition {partition}", cluster.brokers))?;
-        found.insert((topic.clone(), *partition), (low.max(0).cast_unsigned(), high.max(0).cast_unsigned()));
-    }
-    Ok(found)
-}
 
 /// A progress record, and when it was written.
 #[derive(Clone, Debug)]
@@ -120,23 +30,23 @@ pub struct Standing {
 pub fn progress(outputs: &Outputs, shards: &[u32], since: Epoch, patience: Duration) -> Result<BTreeMap<u32, Vec<Standing>>> {
     let topic = outputs.progress_topic();
     let places: Vec<Place> = shards.iter().map(|shard| (topic.clone(), *shard)).collect();
-    let bounds = bounds(&outputs.cluster, &places)?;
+    let bounds = outputs.brokers.bounds(&places, End::High)?;
     let mut look = FIRST_LOOK;
     loop {
         let from =
             bounds.iter().map(|(place, (low, high))| (place.clone(), (high.saturating_sub(look).max(*low), *high))).collect();
         let mut found: BTreeMap<u32, Vec<Standing>> = shards.iter().map(|shard| (*shard, Vec::new())).collect();
-        read(&outputs.cluster, &from, patience, |message| {
-            let shard = message.partition().cast_unsigned();
-            let record = ProgressRecord::read(message.payload().unwrap_or(&[]))
-                .with_context(|| format!("topic {topic}, partition {shard}, offset {}", message.offset()))?;
+        outputs.brokers.read(&from, patience, &mut |message| {
+            let shard = message.partition;
+            let record = ProgressRecord::read(message.body)
+                .with_context(|| format!("topic {topic}, partition {shard}, offset {}", message.offset))?;
             let known = found.entry(shard).or_default();
             if let Some(before) = known.last()
                 && (before.record.hash != record.prev_hash || before.record.epoch >= record.epoch)
             {
-                bail!("topic {topic}, partition {shard}, offset {}: it does not follow the record before it", message.offset());
+                bail!("topic {topic}, partition {shard}, offset {}: it does not follow the record before it", message.offset);
             }
-            known.push(Standing { record, timestamp: message.timestamp().to_millis().unwrap_or(0) });
+            known.push(Standing { record, timestamp: message.timestamp.unwrap_or(0) });
             Ok(())
         })?;
         let enough = bounds.iter().all(|((_, shard), (low, high))| {
@@ -153,10 +63,9 @@ pub fn progress(outputs: &Outputs, shards: &[u32], since: Epoch, patience: Durat
 }
 
 /// A header's value, a decimal number.
-fn header(message: &BorrowedMessage<'_>, name: &str) -> Option<u64> {
-    let headers = message.headers()?;
-    let found = headers.iter().find(|header| header.key == name)?;
-    std::str::from_utf8(found.value?).ok()?.parse().ok()
+fn header(message: &Record<'_>, name: &str) -> Option<u64> {
+    let (_, value) = message.headers.iter().find(|(key, _)| *key == name)?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// One record that was published, as far as a proof goes.
@@ -172,11 +81,11 @@ pub struct Published {
 
 /// What a record of a topic of facts says of itself; none where it has no such headers.
 #[must_use]
-pub fn published(topic: Topic, message: &BorrowedMessage<'_>) -> Option<Published> {
+pub fn published(topic: Topic, message: &Record<'_>) -> Option<Published> {
     let shard = u32::try_from(header(message, "tm-shard")?).ok()?;
     let epoch = header(message, "tm-epoch")?;
     let mut proof = Proof::default();
-    proof.add(topic, message.key().unwrap_or(&[]), message.payload().unwrap_or(&[]));
+    proof.add(topic, message.key, message.body);
     Some(Published { shard, epoch, proof })
 }
 
@@ -213,7 +122,7 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, pa
     let mut trimmed = false;
     let topics = proved_places(outputs);
     let places: Vec<Place> = topics.keys().cloned().collect();
-    let mut open = bounds(&outputs.cluster, &places)?;
+    let mut open = outputs.brokers.bounds(&places, End::High)?;
     let mut look = FIRST_LOOK;
     let mut sums: BTreeMap<u32, Proof> = BTreeMap::new();
     while !open.is_empty() {
@@ -221,14 +130,14 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, pa
             open.iter().map(|(place, (low, high))| (place.clone(), (high.saturating_sub(look).max(*low), *high))).collect();
         let mut begun: BTreeMap<Place, bool> = BTreeMap::new();
         let mut found: BTreeMap<Place, BTreeMap<u32, Proof>> = BTreeMap::new();
-        read(&outputs.cluster, &from, patience, |message| {
-            let place = (message.topic().to_owned(), message.partition().cast_unsigned());
+        outputs.brokers.read(&from, patience, &mut |message| {
+            let place = (message.topic.to_owned(), message.partition);
             let Some(topic) = topics.get(&place) else { return Ok(()) };
             let Some(record) = published(*topic, message) else { return Ok(()) };
             let range = wanted.get(&record.shard);
             // The first record that is read says whether the look goes back far enough.
             begun.entry(place.clone()).or_insert_with(|| {
-                message.timestamp().to_millis().is_some_and(|at| at < oldest)
+                message.timestamp.is_some_and(|at| at < oldest)
                     || (outputs.partitions.get(*topic as usize) == Some(&outputs.shards)
                         && *topic != Topic::DeadLetters
                         && range.is_some_and(|(after, _)| record.epoch <= *after))

@@ -6,7 +6,6 @@ mod address;
 mod cursor;
 mod follow;
 mod reader;
-mod watermarks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,6 @@ use rdkafka::metadata::Metadata;
 pub use self::address::Address;
 pub use self::follow::FollowSource;
 pub use self::reader::KafkaSource;
-pub use self::watermarks::Watermarks;
 use super::{Error, Partition};
 use crate::kafka::{self, Consumer, Notice, Silence};
 
@@ -114,12 +112,26 @@ impl Asker<'_> {
             }
             // What went wrong is known once the client's own events are taken in.
             while self.inspector.client().poll(Duration::from_millis(50)).is_some() {}
+            let why = self.inspector.client().context().last_error();
+            if let Some(why) = why.as_ref().filter(|why| is_refusal(why)) {
+                return Err(Error::Kafka(format!(
+                    "{} does not give {what}: {why}. Correct the `sasl.` and `ssl.` settings in [source.librdkafka] and \
+                     [sink.kafka.librdkafka]",
+                    self.brokers
+                )));
+            }
             if let Some(seconds) = silence.lasts() {
-                let why = self.inspector.client().context().last_error().unwrap_or_else(|| cause.to_string());
+                let why = why.unwrap_or_else(|| cause.to_string());
                 (self.notice)(&format!("waiting for Kafka at {} since {seconds} s ({what}): {why}", self.brokers));
             }
         }
     }
+}
+
+/// A name, a password, a mechanism or a certificate that is not taken. Whoever asked is told only that no broker is
+/// there; librdkafka says why in words alone.
+fn is_refusal(why: &str) -> bool {
+    ["SASL authentication error", "mechanism handshake failed", "certificate verify failed"].iter().any(|sign| why.contains(sign))
 }
 
 /// Errors that no waiting mends. librdkafka itself tries again after all others.

@@ -9,12 +9,12 @@ use crate::broker::Broker;
 
 /// Small epochs, few of them under way, commits without a pause: a drain takes seconds, and some shard is always in
 /// the middle of a transaction.
-const SETTINGS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
+pub(super) const SETTINGS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
                         [epoch]\ninterval = \"10ms\"\ncommit_interval = \"30ms\"\nsnapshot_interval = \"500ms\"\n\
                         bytes = 32768\nin_flight = 8";
 
 /// A drain of which some commits are done and most are to come.
-fn under_way(rig: &Rig) -> Child {
+pub(super) fn under_way(rig: &Rig) -> Child {
     let mut service = rig.start(2, &["--drain"]);
     // One for the start, then one for each commit.
     rig.wait_for_records(&mut service, 8);

@@ -1,8 +1,14 @@
 //! The service on a real Apache Kafka: whatever dies, every fact is there, once.
 
 mod brokers;
+mod chaos;
+mod cluster;
 mod faults;
 mod killed;
+#[cfg(feature = "cloud")]
+mod minio;
 mod rig;
 mod running;
+#[cfg(feature = "tls")]
+mod secured;
 mod whole;

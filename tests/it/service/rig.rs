@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::producer::BaseRecord;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use serde_json::Value;
+use tidemark::journal::read_all;
 use tidemark::kafka;
+use tidemark::runtime::store::Store;
 use tidemark::sources::casino::Casino;
 
 use crate::broker::unique;
-use crate::results::{Written, default_programme, finish, numbers_have_no_gaps, succeed, tidemark, wait, written};
+use crate::contracts::{assert_journal_record, assert_progress_record};
+use crate::results::{Written, default_programme, finish, numbers_have_no_gaps, succeed, tidemark, written};
 
 /// The topics of facts.
 const OUTPUTS: [&str; 7] = [
@@ -32,6 +36,8 @@ pub(super) struct Rig {
     pub(super) folder: tempfile::TempDir,
     pub(super) brokers: String,
     pub(super) prefix: String,
+    /// What takes longer than this does not end.
+    pub(super) patience: Duration,
     topics: Vec<String>,
 }
 
@@ -49,10 +55,16 @@ pub(super) fn casino(events: u64, seed: u64) -> Casino {
 impl Rig {
     /// A job that reads the records of a casino, each where its file would have it.
     pub(super) fn new(brokers: &str, name: &str, casino: &Casino, settings: &str) -> Self {
+        Self::in_folder(folder(), brokers, name, casino, settings)
+    }
+
+    /// The same, in a given folder.
+    pub(super) fn in_folder(folder: tempfile::TempDir, brokers: &str, name: &str, casino: &Casino, settings: &str) -> Self {
         let rig = Self {
-            folder: folder(),
+            folder,
             brokers: brokers.to_owned(),
             prefix: format!("{}-", unique(name)),
+            patience: Duration::from_secs(90),
             topics: topics(casino).into_keys().collect(),
         };
         rig.configure(settings);
@@ -139,7 +151,7 @@ impl Rig {
 
     /// Waits until a service has ended.
     pub(super) fn ended(&self, mut service: Child) -> std::process::Output {
-        let over = within(Duration::from_secs(90), || service.try_wait().unwrap().is_some());
+        let over = within(self.patience, || service.try_wait().unwrap().is_some());
         assert!(over, "it does not end: {}", self.said());
         service.wait_with_output().unwrap()
     }
@@ -167,7 +179,7 @@ impl Rig {
 
     /// What `verify` finds; its exit code.
     pub(super) fn verify(&self) -> (i32, Value) {
-        let output = wait(self.binary(&["verify", "--json"]).spawn().unwrap());
+        let output = self.ended(self.binary(&["verify", "--json"]).spawn().unwrap());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let found = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("verify said: {said}"));
         (output.status.code().unwrap_or(-1), found)
@@ -207,21 +219,37 @@ impl Rig {
         let out = self.folder.path().join("published");
         let _before = fs::remove_dir_all(&out);
         fs::create_dir_all(&out).unwrap();
-        let inspector = kafka::inspector(self.brokers.as_str()).unwrap();
         for topic in OUTPUTS {
-            let name = format!("{}{topic}", self.prefix);
-            let known = inspector.client().fetch_metadata(Some(&name), Duration::from_secs(10)).unwrap();
-            let mut text = Vec::new();
-            for partition in known.topics()[0].partitions() {
-                self.read(&name, partition.id(), &mut text);
-            }
-            fs::write(out.join(format!("{topic}.jsonl")), text).unwrap();
+            let mut file = BufWriter::new(fs::File::create(out.join(format!("{topic}.jsonl"))).unwrap());
+            self.committed(topic, &mut file);
+            file.flush().unwrap();
         }
         numbers_have_no_gaps(&out);
         sums(&out)
     }
 
-    fn read(&self, topic: &str, partition: i32, text: &mut Vec<u8>) {
+    /// All that is committed in a topic, a record a line.
+    fn committed(&self, topic: &str, out: &mut impl Write) {
+        let name = format!("{}{topic}", self.prefix);
+        let inspector = kafka::inspector(self.brokers.as_str()).unwrap();
+        let known = inspector.client().fetch_metadata(Some(&name), Duration::from_secs(10)).unwrap();
+        for partition in known.topics()[0].partitions() {
+            self.read(&name, partition.id(), out);
+        }
+    }
+
+    /// Every record of the journal and of the progress topic must be what `contracts/service` says.
+    pub(super) fn records_are_what_their_schemas_say(&self) {
+        let journal = read_all(&Store::folder(&self.store()).unwrap()).unwrap();
+        journal.iter().for_each(assert_journal_record);
+        let mut progress = Vec::new();
+        self.committed(&format!("tidemark.{}.progress.v1", self.job()), &mut progress);
+        let progress = String::from_utf8(progress).unwrap();
+        progress.lines().for_each(|line| drop(assert_progress_record(line)));
+        assert!(journal.len() > 1 && !progress.is_empty(), "{} records in the journal: {progress}", journal.len());
+    }
+
+    fn read(&self, topic: &str, partition: i32, out: &mut impl Write) {
         let consumer = kafka::consumer(self.brokers.as_str()).unwrap();
         let (low, high) = consumer.client().fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap();
         if low == high {
@@ -230,17 +258,21 @@ impl Rig {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(low)).unwrap();
         consumer.client().assign(&list).unwrap();
+        let mut last = Instant::now();
         loop {
             match consumer.client().poll(Duration::from_millis(20)) {
                 Some(Ok(record)) => {
-                    text.extend_from_slice(record.payload().unwrap());
-                    text.push(b'\n');
+                    out.write_all(record.payload().unwrap()).unwrap();
+                    out.write_all(b"\n").unwrap();
+                    last = Instant::now();
                 }
                 Some(Err(_)) | None => {
                     let at = consumer.client().position().unwrap();
                     if at.elements().first().is_some_and(|each| matches!(each.offset(), Offset::Offset(at) if at >= high)) {
                         return;
                     }
+                    let silent = last.elapsed();
+                    assert!(silent < self.patience, "{topic}/{partition} ends at {high}, and its reader stands still: {at:?}");
                 }
             }
         }
@@ -261,7 +293,7 @@ pub(super) fn signal(service: &Child, signal: &str) {
 
 /// Whether something happens within so long.
 pub(super) fn within(limit: Duration, mut happens: impl FnMut() -> bool) -> bool {
-    let since = std::time::Instant::now();
+    let since = Instant::now();
     loop {
         if happens() {
             return true;

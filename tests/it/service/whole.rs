@@ -23,6 +23,7 @@ fn a_drain_in_mode_events_gives_the_facts_of_a_replay() {
     assert_eq!(summary["facts_digest"], digest(&wanted.summary));
     assert_eq!(rig.published(), wanted.lines);
     assert_eq!(rig.verified()["facts_digest"], digest(&wanted.summary));
+    rig.records_are_what_their_schemas_say();
     succeed(Command::new(env!("CARGO_BIN_EXE_tidemark")).args(["snapshot", "inspect"]).arg(rig.store()));
     // Nothing is left: nothing is bound, nothing published.
     assert_eq!(rig.drain(1), summary);
@@ -57,6 +58,7 @@ fn a_service_on_the_wall_clock_gives_the_facts_of_a_replay_of_its_bindings() {
     wanted.remove("crm.player-profile.v1");
     assert_eq!(published, wanted);
     assert_eq!(rig.verified()["facts_digest"], summary["facts_digest"]);
+    rig.records_are_what_their_schemas_say();
 }
 
 fn terminate(service: std::process::Child, rig: &Rig) {

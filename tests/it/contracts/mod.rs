@@ -3,6 +3,13 @@
 //! All examples of events in are one story; replayed together with `MORE` they bring out every type of fact.
 //! A fact that looks different tomorrow fails here: change the schema and the golden line with it, and the changelog.
 
+/// Patterns as far as `contracts/` uses them: anchors, classes, groups, `|`, `?`, `*`, `+`, `{m,n}`.
+mod pattern;
+/// What the service writes for itself and for its readers: journal records and progress records.
+mod service;
+/// The part of JSON Schema that `contracts/` uses.
+mod validator;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +20,9 @@ use tidemark::runtime::replay::{Options, Quiet, Watcher, replay};
 use tidemark::sources::decode::{Scratch, Verdict, decode};
 use tidemark_domain::catalogue::{EventType, Field};
 use tidemark_domain::time::Instant;
+
+pub(crate) use self::service::{assert_journal_record, assert_progress_record};
+use self::validator::Schema;
 
 /// Another player, a year before the story: what is late, set aside, timed out, lost and expired.
 const MORE: &str = r#"
@@ -212,247 +222,6 @@ fn every_optional_field_of_a_fact_comes_out_somewhere() {
         for value in values {
             let text = format!("\"{field}\":\"{value}\"");
             assert!(by_type[name].iter().any(|line| line.contains(&text)), "no {name} with {text}");
-        }
-    }
-}
-
-/// A small validator: the part of JSON Schema that `contracts/` uses. What it does not know, it does not let pass.
-struct Schema<'s> {
-    root: &'s Value,
-}
-
-impl Schema<'_> {
-    /// Everything that is wrong.
-    fn check(&self, schema: &Value, value: &Value) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for (keyword, says) in schema.as_object().expect("a schema is an object") {
-            match keyword.as_str() {
-                "$schema" | "$defs" | "title" | "description" => {}
-                "$ref" => wrong.extend(self.check(self.definition(says), value)),
-                "oneOf" => {
-                    let fit = says.as_array().unwrap().iter().filter(|each| self.check(each, value).is_empty()).count();
-                    note(&mut wrong, fit == 1, || format!("{value} fits {fit} of oneOf"));
-                }
-                "type" => note(&mut wrong, is_of(says, value), || format!("{value} is not of type {says}")),
-                "const" => note(&mut wrong, says == value, || format!("{value} is not {says}")),
-                "enum" => note(&mut wrong, says.as_array().unwrap().contains(value), || format!("{value} is none of {says}")),
-                "pattern" => {
-                    let fits = value.as_str().is_none_or(|text| pattern::matches(says.as_str().unwrap(), text));
-                    note(&mut wrong, fits, || format!("{value} does not match {says}"));
-                }
-                "items" => {
-                    wrong.extend(value.as_array().into_iter().flatten().flat_map(|item| self.check(says, item)));
-                }
-                "required" | "properties" | "additionalProperties" => {
-                    if let Some(object) = value.as_object() {
-                        wrong.extend(self.check_members(keyword, says, schema, object));
-                    }
-                }
-                other => panic!("the validator does not know the keyword {other}"),
-            }
-        }
-        wrong
-    }
-
-    fn check_members(&self, keyword: &str, says: &Value, schema: &Value, object: &Map<String, Value>) -> Vec<String> {
-        match keyword {
-            "required" => {
-                let names = says.as_array().unwrap().iter().filter_map(Value::as_str);
-                names.filter(|name| !object.contains_key(*name)).map(|name| format!("{name} is missing")).collect()
-            }
-            "properties" => {
-                let members = says.as_object().unwrap().iter();
-                let present = members.filter_map(|(name, each)| object.get(name).map(|member| (name, each, member)));
-                present
-                    .flat_map(|(name, each, member)| {
-                        self.check(each, member).into_iter().map(move |wrong| format!("{name}: {wrong}"))
-                    })
-                    .collect()
-            }
-            _ if *says == Value::Bool(false) => {
-                let known = schema["properties"].as_object().unwrap();
-                object.keys().filter(|name| !known.contains_key(*name)).map(|name| format!("{name} is not known")).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn definition(&self, reference: &Value) -> &Value {
-        let name = reference.as_str().and_then(|text| text.strip_prefix("#/$defs/")).expect("a reference into $defs");
-        self.root.get("$defs").and_then(|all| all.get(name)).unwrap_or_else(|| panic!("no definition {name}"))
-    }
-}
-
-fn note(wrong: &mut Vec<String>, fits: bool, what: impl FnOnce() -> String) {
-    if !fits {
-        wrong.push(what());
-    }
-}
-
-fn is_of(types: &Value, value: &Value) -> bool {
-    let one = |name: &str| match name {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "number" => value.is_number(),
-        "integer" => value.is_u64() || value.is_i64(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        other => panic!("there is no type {other}"),
-    };
-    match types {
-        Value::Array(all) => all.iter().filter_map(Value::as_str).any(one),
-        _ => one(types.as_str().expect("a type is a name")),
-    }
-}
-
-/// Patterns as far as `contracts/` uses them: anchors, classes, groups, `|`, `?`, `*`, `+`, `{m,n}`.
-mod pattern {
-    enum Node {
-        Start,
-        End,
-        Class { ranges: Vec<(char, char)>, negated: bool },
-        Either(Vec<Node>),
-        Sequence(Vec<(Node, usize, usize)>),
-    }
-
-    type Rest<'p> = std::iter::Peekable<std::str::Chars<'p>>;
-
-    /// Whether the pattern is found in the text.
-    pub(super) fn matches(pattern: &str, text: &str) -> bool {
-        let node = either(&mut pattern.chars().peekable());
-        let text: Vec<char> = text.chars().collect();
-        (0..=text.len()).any(|at| fits(&node, &text, at, &mut |_| true))
-    }
-
-    fn either(rest: &mut Rest<'_>) -> Node {
-        let mut all = vec![sequence(rest)];
-        while rest.next_if_eq(&'|').is_some() {
-            all.push(sequence(rest));
-        }
-        Node::Either(all)
-    }
-
-    fn sequence(rest: &mut Rest<'_>) -> Node {
-        let mut all = Vec::new();
-        while let Some(next) = rest.next_if(|next| !matches!(next, '|' | ')')) {
-            let node = match next {
-                '^' => Node::Start,
-                '$' => Node::End,
-                '(' => {
-                    let inner = either(rest);
-                    assert_eq!(rest.next(), Some(')'), "a group is closed");
-                    inner
-                }
-                '[' => class(rest),
-                '.' => panic!("a point alone is not known"),
-                other => single(literal(other, rest)),
-            };
-            let (least, most) = times(rest);
-            all.push((node, least, most));
-        }
-        Node::Sequence(all)
-    }
-
-    fn single(one: char) -> Node {
-        Node::Class { ranges: vec![(one, one)], negated: false }
-    }
-
-    fn literal(first: char, rest: &mut Rest<'_>) -> char {
-        if first != '\\' {
-            return first;
-        }
-        match rest.next().expect("something is escaped") {
-            'u' => {
-                let digits: String = rest.by_ref().take(4).collect();
-                u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).expect("four digits of hex")
-            }
-            other if other.is_ascii_alphanumeric() => panic!("the escape {other} is not known"),
-            other => other,
-        }
-    }
-
-    fn class(rest: &mut Rest<'_>) -> Node {
-        let negated = rest.next_if_eq(&'^').is_some();
-        let mut ranges = Vec::new();
-        loop {
-            let next = rest.next().expect("a class is closed");
-            if next == ']' {
-                return Node::Class { ranges, negated };
-            }
-            let from = literal(next, rest);
-            let mut ahead = rest.clone();
-            let is_range = ahead.next() == Some('-') && ahead.peek().is_some_and(|end| *end != ']');
-            if !is_range {
-                ranges.push((from, from));
-                continue;
-            }
-            rest.next();
-            let end = rest.next().expect("a range has an end");
-            ranges.push((from, literal(end, rest)));
-        }
-    }
-
-    fn times(rest: &mut Rest<'_>) -> (usize, usize) {
-        match rest.next_if(|next| matches!(next, '?' | '*' | '+' | '{')) {
-            None => (1, 1),
-            Some('?') => (0, 1),
-            Some('*') => (0, usize::MAX),
-            Some('+') => (1, usize::MAX),
-            Some(_) => {
-                let inner: String = rest.by_ref().take_while(|next| *next != '}').collect();
-                let (least, most) = inner.split_once(',').unwrap_or((&inner, &inner));
-                (least.parse().expect("a number"), most.parse().expect("a number"))
-            }
-        }
-    }
-
-    fn fits(node: &Node, text: &[char], at: usize, then: &mut dyn FnMut(usize) -> bool) -> bool {
-        match node {
-            Node::Start => at == 0 && then(at),
-            Node::End => at == text.len() && then(at),
-            Node::Class { ranges, negated } => {
-                let inside = |one: &char| ranges.iter().any(|(from, to)| (from..=to).contains(&one)) != *negated;
-                text.get(at).is_some_and(inside) && then(at + 1)
-            }
-            Node::Either(all) => all.iter().any(|each| fits(each, text, at, then)),
-            Node::Sequence(all) => in_order(all, text, at, then),
-        }
-    }
-
-    fn in_order(all: &[(Node, usize, usize)], text: &[char], at: usize, then: &mut dyn FnMut(usize) -> bool) -> bool {
-        match all.split_first() {
-            None => then(at),
-            Some((first, others)) => again(first, others, text, at, 0, then),
-        }
-    }
-
-    fn again(
-        first: &(Node, usize, usize),
-        others: &[(Node, usize, usize)],
-        text: &[char],
-        at: usize,
-        done: usize,
-        then: &mut dyn FnMut(usize) -> bool,
-    ) -> bool {
-        let (node, least, most) = first;
-        let more = done < *most && fits(node, text, at, &mut |next| again(first, others, text, next, done + 1, &mut *then));
-        more || done >= *least && in_order(others, text, at, then)
-    }
-
-    #[test]
-    fn patterns_mean_what_they_say() {
-        for (pattern, yes, no) in [
-            (r"^-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?$", &["0", "-12.05", "10", "0.1"][..], &["01", "1.10", "1e3", "", "."][..]),
-            (r"^[^\u0000-\u001f:]{1,3}$", &["a", "abc"], &["", "abcd", "a\u{7}", "a:"]),
-            (r"^[0-9]{2}([Zz]|[+-][0-9]{2})$", &["12Z", "12+01"], &["12", "12+1", "x12Z"]),
-        ] {
-            for text in yes {
-                assert!(matches(pattern, text), "{pattern} {text}");
-            }
-            for text in no {
-                assert!(!matches(pattern, text), "{pattern} {text}");
-            }
         }
     }
 }

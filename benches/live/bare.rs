@@ -1,0 +1,149 @@
+//! The bare loop of the client: one record read, one written, exactly once, and nothing else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use tidemark::kafka::{self, Cluster, Consumer, Producer};
+
+use super::{reader, unique};
+use crate::measure::{Arguments, Figures};
+
+/// How long one call may take.
+const ANSWER: Duration = Duration::from_secs(60);
+/// What a fact's id looks like to a compressor: nothing repeats in it.
+const ID: usize = 36;
+
+/// What each thread does.
+struct Plan {
+    brokers: String,
+    input: String,
+    output: String,
+    threads: usize,
+    /// Bytes of a record that is written.
+    body: usize,
+    commit: Duration,
+    /// Whether producers are set as those of the service are.
+    like_shards: bool,
+}
+
+/// One run in a process of its own.
+pub(crate) fn one_run(arguments: &Arguments, start: Instant) {
+    let text = |name: &str| arguments.text(name).unwrap_or_else(|| panic!("{name}")).to_owned();
+    let count = |name: &str, otherwise| usize::try_from(arguments.number(name, otherwise)).expect("it is small");
+    let plan = Arc::new(Plan {
+        brokers: text("--brokers"),
+        input: text("--input"),
+        output: text("--output"),
+        threads: count("--threads", 2),
+        body: count("--body", 432),
+        commit: Duration::from_millis(arguments.number("--commit-ms", 500)),
+        like_shards: arguments.has("--like-shards"),
+    });
+    let spawn = |number: usize| {
+        let plan = Arc::clone(&plan);
+        let run = move || plan.run(number);
+        std::thread::Builder::new().name(format!("bare-{number}")).spawn(run).expect("a thread can be had")
+    };
+    let threads: Vec<_> = (0..plan.threads).map(spawn).collect();
+    let records = threads.into_iter().map(|thread| thread.join().expect("no thread fails")).sum();
+    Figures::since(start, records, "-".to_owned()).tell();
+    // Nobody measures how clients are closed.
+    std::process::exit(0);
+}
+
+impl Plan {
+    fn run(&self, number: usize) -> u64 {
+        let (consumer, mut open) = self.consumer(number);
+        let producer = self.producer(number);
+        producer.begin_transaction().expect("a transaction can begin");
+        let (mut count, mut since, mut body) = (0, Instant::now(), Body::new(self.body));
+        while open > 0 {
+            match consumer.client().poll(Duration::from_millis(100)) {
+                Some(Ok(record)) => {
+                    self.write(&producer, &record, body.after(&record));
+                    count += 1;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                Some(Err(error)) => panic!("it cannot be read: {error}"),
+                None => {}
+            }
+            if since.elapsed() >= self.commit {
+                producer.commit_transaction(ANSWER).expect("a transaction can be committed");
+                producer.begin_transaction().expect("a transaction can begin");
+                since = Instant::now();
+            }
+        }
+        producer.commit_transaction(ANSWER).expect("a transaction can be committed");
+        count
+    }
+
+    /// A consumer of this thread's share of the partitions, from their first records on; how many have any.
+    fn consumer(&self, number: usize) -> (Consumer, usize) {
+        let consumer = kafka::consumer(self.brokers.as_str()).expect("a consumer can be made");
+        let mut list = TopicPartitionList::new();
+        for (partition, (first, _)) in reader::bounds(&consumer, &self.input).into_iter().skip(number).step_by(self.threads) {
+            list.add_partition_offset(&self.input, partition, Offset::Offset(first)).expect("an offset");
+        }
+        consumer.client().assign(&list).expect("partitions can be assigned");
+        (consumer, list.count())
+    }
+
+    fn producer(&self, number: usize) -> Producer {
+        let id = unique(&format!("bare-{}-{number}", std::process::id()));
+        if !self.like_shards {
+            return kafka::transactional_producer(&self.brokers, &id).expect("a producer can be made");
+        }
+        let cluster = Cluster::from(self.brokers.as_str());
+        let producer = kafka::shard_producer(&cluster, &id, ANSWER).expect("a producer can be made");
+        producer.init_transactions(ANSWER).expect("transactions can be had");
+        producer
+    }
+
+    fn write(&self, producer: &Producer, record: &BorrowedMessage<'_>, body: &[u8]) {
+        let headers = OwnedHeaders::new_with_capacity(2)
+            .insert(Header { key: "tm-epoch", value: Some("12345") })
+            .insert(Header { key: "tm-shard", value: Some("7") });
+        let key = record.key().unwrap_or_default();
+        kafka::send(producer, BaseRecord::to(&self.output).key(key).payload(body).headers(headers)).expect("it is written");
+    }
+}
+
+/// What is written: something like an id, what was read, and as much text as is missing.
+struct Body {
+    size: usize,
+    bytes: Vec<u8>,
+    /// Letters and digits in which nothing repeats.
+    noise: Vec<u8>,
+    at: usize,
+}
+
+impl Body {
+    fn new(size: usize) -> Self {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut digit = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            b"0123456789abcdef"[(state >> 60) as usize]
+        };
+        Self { size, bytes: Vec::with_capacity(size), noise: (0..65_536).map(|_| digit()).collect(), at: 0 }
+    }
+
+    fn after(&mut self, record: &BorrowedMessage<'_>) -> &[u8] {
+        const TEXT: &[u8] = br#""entry_type":"accrue","points":"12.5","balance_after":{"available":"1650.25","blocked":"0"},"#;
+        self.at = if self.at + 2 * ID > self.noise.len() { 0 } else { self.at + ID };
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&self.noise[self.at..self.at + ID]);
+        self.bytes.extend_from_slice(record.payload().unwrap_or_default());
+        while self.bytes.len() < self.size {
+            self.bytes.extend_from_slice(TEXT);
+        }
+        self.bytes.truncate(self.size);
+        &self.bytes
+    }
+}

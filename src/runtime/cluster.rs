@@ -1,0 +1,269 @@
+//! Real brokers, as the service needs them: librdkafka behind [`Brokers`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+
+use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Transactions};
+use crate::kafka::{self, Cluster, Consumer, Notice, Producer};
+use crate::sources::kafka::{Asker, FollowSource};
+use crate::sources::{Partition, Source};
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long offsets of sources may take to be handed over.
+const OFFSETS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The brokers of one cluster.
+pub(super) struct Kafka {
+    cluster: Arc<Cluster>,
+    notice: Notice,
+    /// Who asks for ends: the last stable ones, the high ones.
+    inspectors: Mutex<[Option<Arc<Consumer>>; 2]>,
+    group: Mutex<Option<Arc<ConsumerGroupMetadata>>>,
+}
+
+impl std::fmt::Debug for Kafka {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Kafka").field("brokers", &self.cluster.brokers).finish_non_exhaustive()
+    }
+}
+
+impl Kafka {
+    /// The brokers of a cluster; `notice` is told while they do not answer.
+    #[must_use]
+    pub(super) fn new(cluster: Cluster, notice: Notice) -> Self {
+        Self { cluster: Arc::new(cluster), notice, inspectors: Mutex::default(), group: Mutex::default() }
+    }
+
+    fn inspector(&self, end: End) -> Result<Arc<Consumer>> {
+        let mut known = self.inspectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = &mut known[usize::from(end == End::High)];
+        if let Some(inspector) = slot {
+            return Ok(Arc::clone(inspector));
+        }
+        let made = match end {
+            End::Stable => kafka::inspector(&*self.cluster)?,
+            End::High => kafka::uncommitted_inspector(&self.cluster)?,
+        };
+        Ok(Arc::clone(slot.insert(Arc::new(made))))
+    }
+
+    fn group(&self, name: &str) -> Result<Option<Arc<ConsumerGroupMetadata>>> {
+        let mut known = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            *known = kafka::group(&self.cluster, name)?.map(Arc::new);
+        }
+        Ok(known.clone())
+    }
+}
+
+impl Brokers for Kafka {
+    fn address(&self) -> &str {
+        &self.cluster.brokers
+    }
+
+    fn topics(&self) -> Result<BTreeMap<String, u32>> {
+        let inspector = self.inspector(End::Stable)?;
+        let what = "the list of topics".to_owned();
+        let asker = Asker { inspector: &inspector, brokers: &self.cluster.brokers, notice: &self.notice, what };
+        let known = asker.ask(|| inspector.client().fetch_metadata(None, TIMEOUT))?;
+        Ok(known.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
+    }
+
+    fn partitions(&self, topic: &str) -> Result<u32> {
+        let answer = self.inspector(End::Stable)?.client().fetch_metadata(Some(topic), TIMEOUT)?;
+        Ok(answer.topics().first().map_or(0, |known| known.partitions().len() as u32))
+    }
+
+    fn bounds(&self, places: &[Place], end: End) -> Result<BTreeMap<Place, (u64, u64)>> {
+        let inspector = self.inspector(end)?;
+        let mut found = BTreeMap::new();
+        for (topic, partition) in places {
+            let answer = inspector.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
+            if answer.is_err() {
+                // What went wrong is known once the client's own events are taken in.
+                while inspector.client().poll(Duration::ZERO).is_some() {}
+            }
+            let (low, high) = answer.with_context(|| {
+                let why = inspector.client().context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+                format!("{} does not give the offsets of topic {topic}, partition {partition}{why}", self.cluster.brokers)
+            })?;
+            found.insert((topic.clone(), *partition), (low.max(0).cast_unsigned(), high.max(0).cast_unsigned()));
+        }
+        Ok(found)
+    }
+
+    fn read(&self, from: &BTreeMap<Place, (u64, u64)>, patience: Duration, each: Each<'_>) -> Result<()> {
+        let mut open: BTreeMap<Place, u64> =
+            from.iter().filter(|(_, (start, end))| start < end).map(|(place, (_, end))| (place.clone(), *end)).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let consumer = kafka::consumer(&*self.cluster)?;
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in open.keys() {
+            let start = from.get(&(topic.clone(), *partition)).map_or(0, |(start, _)| *start);
+            list.add_partition_offset(topic, partition.cast_signed(), Offset::Offset(start.cast_signed()))?;
+        }
+        consumer.client().assign(&list).context("cannot read back what was published")?;
+        let mut moved = Instant::now();
+        while !open.is_empty() {
+            match consumer.client().poll(Duration::from_millis(20)) {
+                Some(Ok(message)) => {
+                    moved = Instant::now();
+                    each(&record(&message))?;
+                }
+                Some(Err(KafkaError::MessageConsumption(Code::PartitionEOF) | KafkaError::PartitionEOF(_))) | None => {
+                    let before = open.len();
+                    close(&consumer, &mut open)?;
+                    if open.len() < before {
+                        moved = Instant::now();
+                    }
+                    if moved.elapsed() > patience
+                        && let Some(((topic, partition), end)) = open.first_key_value()
+                    {
+                        bail!(crate::brokers::unreadable(topic, *partition, *end, patience));
+                    }
+                }
+                Some(Err(error)) => {
+                    let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+                    if fatal || moved.elapsed() > patience {
+                        return Err(error).context("cannot read back what was published");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(&self, partition: &Partition, prefix: &str, from: u64) -> Box<dyn Source> {
+        let cluster = Arc::clone(&self.cluster);
+        Box::new(FollowSource::new(partition.clone(), prefix, cluster, Arc::clone(&self.notice), from))
+    }
+
+    fn producer(&self, id: &str, timeout: Duration, group: &str) -> Result<Box<dyn Transactions>> {
+        let client = kafka::shard_producer(&self.cluster, id, timeout)?;
+        Ok(Box::new(Transactional {
+            client,
+            brokers: self.cluster.brokers.clone(),
+            id: id.to_owned(),
+            group: self.group(group)?,
+        }))
+    }
+
+    fn is_theirs(&self, error: &anyhow::Error) -> bool {
+        kafka::is_kafkas(error) || error.is::<Refused>()
+    }
+}
+
+/// Leaves out partitions that were read to where they are to be.
+fn close(consumer: &Consumer, open: &mut BTreeMap<Place, u64>) -> Result<()> {
+    let reached = consumer.client().position()?;
+    for element in reached.elements() {
+        let Offset::Offset(at) = element.offset() else { continue };
+        let place = (element.topic().to_owned(), element.partition().cast_unsigned());
+        if open.get(&place).is_some_and(|end| at.cast_unsigned() >= *end) {
+            open.remove(&place);
+        }
+    }
+    Ok(())
+}
+
+fn record<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
+    let headers = message.headers().map(|all| all.iter().map(|header| (header.key, header.value.unwrap_or(&[]))).collect());
+    Record {
+        topic: message.topic(),
+        partition: message.partition().cast_unsigned(),
+        offset: message.offset().cast_unsigned(),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().unwrap_or(&[]),
+        body: message.payload().unwrap_or(&[]),
+        headers: headers.unwrap_or_default(),
+    }
+}
+
+/// A producer of librdkafka.
+struct Transactional {
+    client: Producer,
+    brokers: String,
+    id: String,
+    group: Option<Arc<ConsumerGroupMetadata>>,
+}
+
+/// What librdkafka says, as one of the kinds that matter.
+fn refused(doing: &str, error: &KafkaError) -> Refused {
+    let kind = match error.rdkafka_error_code() {
+        Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => Kind::Fenced,
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::GroupAuthorizationFailed,
+        ) => Kind::Denied,
+        _ => match error {
+            KafkaError::Transaction(inner) if inner.is_retriable() => Kind::Again,
+            _ => Kind::Unclear,
+        },
+    };
+    Refused { what: format!("{doing}: {error}"), kind }
+}
+
+impl Transactions for Transactional {
+    fn init(&mut self, slice: Duration) -> Result<(), Refused> {
+        self.client.init_transactions(slice).map_err(|error| {
+            let why = self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+            let doing = format!("the brokers at {} do not accept the transactional id {}{why}", self.brokers, self.id);
+            refused(&doing, &error)
+        })
+    }
+
+    fn begin(&mut self) -> Result<(), Refused> {
+        self.client.begin_transaction().map_err(|error| refused("cannot begin a transaction", &error))
+    }
+
+    fn send(&mut self, record: Outgoing<'_>) -> Result<(), Refused> {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in record.headers {
+            headers = headers.insert(Header { key, value: Some(*value) });
+        }
+        let mut message = BaseRecord::to(record.topic).key(record.key).payload(record.body).headers(headers);
+        if let Some(partition) = record.partition {
+            message = message.partition(partition.cast_signed());
+        }
+        kafka::send(&self.client, message).map_err(|error| Refused { what: error.to_string(), kind: Kind::Unclear })
+    }
+
+    fn offsets(&mut self, offsets: &[(String, u32, u64)]) -> Result<(), Refused> {
+        let Some(group) = self.group.as_ref().filter(|_| !offsets.is_empty()) else { return Ok(()) };
+        let failed = |error: &KafkaError| refused("cannot commit offsets", error);
+        let mut list = TopicPartitionList::new();
+        for (name, number, offset) in offsets {
+            let added = list.add_partition_offset(name, number.cast_signed(), Offset::Offset(offset.cast_signed()));
+            added.map_err(|error| failed(&error))?;
+        }
+        self.client.send_offsets_to_transaction(&list, group, OFFSETS_WITHIN).map_err(|error| failed(&error))
+    }
+
+    fn flush(&mut self, slice: Duration) -> Result<(), Refused> {
+        self.client.flush(slice).map_err(|error| refused("the records of a commit are not delivered", &error))
+    }
+
+    fn commit(&mut self, slice: Duration) -> Result<(), Refused> {
+        self.client.commit_transaction(slice).map_err(|error| {
+            let why = self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+            refused(&format!("the commit's outcome is not known{why}"), &error)
+        })?;
+        if self.client.context().undelivered() > 0 {
+            return Err(Refused { what: "a commit left records out".to_owned(), kind: Kind::Unclear });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! How far each partition goes, asked again and again: who has read to a partition's end is told by it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::pipeline::spawn;
+use crate::brokers::{Brokers, End, Watched};
+use crate::kafka::{Notice, Silence};
+use crate::machine::Machine;
+use crate::runtime::Failure;
+
+/// An answer that is older than this says nothing any more (rule 0).
+const FRESH: Duration = Duration::from_secs(2);
+/// Between two rounds of questions.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One partition that is asked for.
+struct Mark {
+    place: (String, u32),
+    brokers: Arc<dyn Brokers>,
+    end: AtomicU64,
+    answered: Mutex<Option<Duration>>,
+}
+
+/// The last stable offset of every partition, kept fresh by a thread of its own for each cluster.
+pub(super) struct Watermarks {
+    machine: Machine,
+    marks: Vec<Mark>,
+    stop: AtomicBool,
+}
+
+impl Watermarks {
+    /// Begins to ask.
+    pub(super) fn start(partitions: Vec<Watched>, machine: &Machine, notice: &Notice) -> Result<Arc<Self>, Failure> {
+        let mark = |(partition, brokers, prefix): Watched| Mark {
+            place: (format!("{prefix}{}", partition.topic), partition.number),
+            brokers,
+            end: AtomicU64::new(0),
+            answered: Mutex::new(None),
+        };
+        let marks = partitions.into_iter().map(mark).collect();
+        let all = Arc::new(Self { machine: machine.clone(), marks, stop: AtomicBool::new(false) });
+        let mut clusters: Vec<Arc<dyn Brokers>> = Vec::new();
+        for each in &all.marks {
+            if !clusters.iter().any(|known| Arc::ptr_eq(known, &each.brokers)) {
+                clusters.push(Arc::clone(&each.brokers));
+            }
+        }
+        for cluster in clusters {
+            let (asking, notice) = (Arc::clone(&all), Arc::clone(notice));
+            spawn(machine, "watermarks", move || asking.ask_all(&cluster, &notice))?;
+        }
+        Ok(all)
+    }
+
+    fn ask_all(&self, cluster: &Arc<dyn Brokers>, notice: &Notice) {
+        let mut silence = Silence::default();
+        while !self.stop.load(Ordering::Acquire) {
+            for mark in self.marks.iter().filter(|mark| Arc::ptr_eq(&mark.brokers, cluster)) {
+                match self.ask(mark) {
+                    Ok(()) => silence.broken(),
+                    Err(error) => {
+                        if let Some(seconds) = silence.lasts() {
+                            notice(&format!("waiting for Kafka at {} since {seconds} s: {error:#}", cluster.address()));
+                        }
+                    }
+                }
+            }
+            self.machine.sleep(PAUSE);
+        }
+    }
+
+    /// Asks for one.
+    fn ask(&self, mark: &Mark) -> anyhow::Result<()> {
+        if self.stop.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let asked = self.machine.now();
+        let found = mark.brokers.bounds(std::slice::from_ref(&mark.place), End::Stable)?;
+        let (_, end) = found.get(&mark.place).copied().unwrap_or_default();
+        mark.end.store(end, Ordering::Release);
+        // What was true when it was asked.
+        *mark.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        Ok(())
+    }
+
+    /// The last stable offset of a partition by its number, where that is known freshly.
+    pub(super) fn end(&self, partition: usize) -> Option<u64> {
+        let mark = self.marks.get(partition)?;
+        let answered = *mark.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.filter(|at| self.machine.now() - *at < FRESH).map(|_| mark.end.load(Ordering::Acquire))
+    }
+
+    /// The last stable offset as it was answered last, however long ago.
+    pub(super) fn last_known(&self, partition: usize) -> u64 {
+        self.marks.get(partition).map_or(0, |mark| mark.end.load(Ordering::Acquire))
+    }
+
+    /// Asks no more.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
