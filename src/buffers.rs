@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 /// How many free ones of a kind are kept.
-const FREE_MAX: usize = 64;
+const FREE_MAX: usize = 256;
 /// A buffer that has grown beyond this is given back to the system.
 const BYTES_MAX: usize = 16 << 20;
 

@@ -402,28 +402,32 @@ impl State {
         if full {
             chain.clear();
         }
-        let mut shards: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-        let mut groups = Vec::new();
+        let mut shards: BTreeMap<u32, Vec<(u8, Vec<u8>)>> = BTreeMap::new();
         let mut rest = Vec::new();
         for part in parts {
             assert!(!cfg!(feature = "checked") || part.worker < spread.workers, "a part comes from a worker");
             for (group, bytes) in part.groups {
-                let shard = spread.shard(u32::from(group));
-                let object = shards.entry(shard).or_default();
+                shards.entry(spread.shard(u32::from(group))).or_default().push((group, bytes));
+            }
+            rest.push(part.rest);
+        }
+        // One object after the other, so that the state is not in memory once more as a whole.
+        let mut groups = Vec::new();
+        for (shard, held) in shards {
+            let name = format!("snapshots/{epoch:020}/shard-{shard:03}.bin");
+            let mut object = Vec::with_capacity(held.iter().map(|(_, bytes)| bytes.len()).sum());
+            for (group, bytes) in held {
                 groups.push(GroupPlace {
                     group,
-                    object: format!("snapshots/{epoch:020}/shard-{shard:03}.bin"),
+                    object: name.clone(),
                     start: object.len() as u64,
                     length: bytes.len() as u64,
                     checksum: format!("{:016x}", xxh3_64(&bytes)),
                 });
                 object.extend_from_slice(&bytes);
             }
-            rest.push(part.rest);
-        }
-        for (shard, bytes) in shards {
-            size += bytes.len() as u64;
-            self.store.put(&format!("snapshots/{epoch:020}/shard-{shard:03}.bin"), bytes)?;
+            size += object.len() as u64;
+            self.store.put(&name, object)?;
             self.machine.pass("snapshot.part-written");
         }
         let mut manifest = Manifest {

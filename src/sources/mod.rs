@@ -169,4 +169,12 @@ pub trait Source: Send {
     /// # Errors
     /// Where the source cannot be read.
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error>;
+
+    /// As [`Source::read`], but takes only what is here by now: others may have something meanwhile.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn read_now(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
+        self.read(batch, bytes, before)
+    }
 }

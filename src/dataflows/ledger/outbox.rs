@@ -6,7 +6,6 @@ use tidemark_domain::event::Record;
 use tidemark_domain::fact::{DeadKind, EntryType, Fact, FactKind, Facts, Note, Trigger, Unmatched};
 use tidemark_domain::player::Profile;
 
-use crate::buffers;
 use crate::epoch::Spread;
 use crate::sinks::encode::{digest_of, joined, push_fact, push_profile, topic_of};
 use crate::sinks::letter::{Letter, Payload};
@@ -131,21 +130,16 @@ impl Outbox {
         let mut taken = Vec::with_capacity(self.lanes.len());
         for lane in &mut self.lanes {
             if lane.blocks.iter().any(|block| block.count > 0) {
-                let empty = Lane { shard: lane.shard, ..Lane::default() };
-                taken.push(std::mem::replace(lane, empty));
+                taken.push(std::mem::replace(lane, Lane::fresh(lane.shard)));
             }
         }
         taken
     }
 
-    /// The block of a topic, with memory that another one has used before.
+    /// The block of a topic.
+    #[expect(clippy::indexing_slicing, reason = "`aim` names a lane of this worker, and there is one at least")]
     fn block(&mut self, topic: Topic) -> &mut Block {
-        #[expect(clippy::indexing_slicing, reason = "`aim` names a lane of this worker, and there is one at least")]
-        let block = &mut self.lanes[self.lane].blocks[topic as usize];
-        if block.bytes.capacity() == 0 {
-            block.bytes = buffers::take();
-        }
-        block
+        &mut self.lanes[self.lane].blocks[topic as usize]
     }
 
     /// Dead letters since the last time, by topic and kind.

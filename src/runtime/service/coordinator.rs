@@ -11,7 +11,7 @@ use super::ends::Watermarks;
 use super::history::take;
 use super::pipeline::Pipeline;
 use super::wall::WallClock;
-use super::worker::{Cut, Extra, Opening, totals};
+use super::worker::{Cut, Extra, Opening, Way, totals};
 use crate::dataflows::ledger::SnapshotPort;
 use crate::epoch::Epoch;
 use crate::hex;
@@ -23,6 +23,8 @@ use crate::sources::reference::{self, Book, Reference};
 use crate::sources::{Batch, Oversize, Partition, Source};
 use tidemark_domain::defect::Defects;
 
+/// The first time that a drain finds nothing, it looks again after twice this.
+const FIRST_PAUSE: Duration = Duration::from_micros(500);
 /// While more than this waits for its time, only partitions are read that hold time back.
 const BUFFER_BYTES_MAX: u64 = 64 << 20;
 
@@ -65,7 +67,7 @@ pub(super) struct Coordinator {
     machine: Machine,
     control: Arc<Control>,
     partitions: Vec<Partition>,
-    openings: Vec<Sender<Opening>>,
+    openings: Vec<Way>,
     cuts: Receiver<Cut>,
     binder: Option<Sender<binder::Message>>,
     snapshots: SnapshotPort,
@@ -232,6 +234,7 @@ impl Coordinator {
         let mut first = true;
         let mut holding = false;
         let mut least = i64::MIN;
+        let mut idle = 0_u32;
         loop {
             if self.control.stopped() {
                 return Ok(Ended::Failed);
@@ -262,8 +265,11 @@ impl Coordinator {
             if cut.drained {
                 return self.finish();
             }
-            if !cut.full {
-                self.pause(begun);
+            idle = if cut.full { 0 } else { (idle + 1).min(8) };
+            if idle > 0 {
+                // A drain knows that more is there: it looks again soon, then less often.
+                let wait = if self.cutting.drain.is_some() { FIRST_PAUSE * (1 << idle) } else { self.cutting.interval };
+                self.pause(begun, wait.min(self.cutting.interval));
             }
         }
     }
@@ -278,10 +284,10 @@ impl Coordinator {
     }
 
     /// Until it is time for the next epoch.
-    fn pause(&self, begun: Duration) {
-        let passed = || self.machine.now() - begun;
-        while passed() < self.cutting.interval && !self.control.stopped() && !self.cutting.asked_to_stop.load(Ordering::Acquire) {
-            self.machine.sleep((self.cutting.interval - passed().min(self.cutting.interval)).min(Duration::from_millis(10)));
+    fn pause(&self, begun: Duration, wait: Duration) {
+        let ends = || self.control.stopped() || self.cutting.asked_to_stop.load(Ordering::Acquire);
+        while let Some(left) = wait.checked_sub(self.machine.now() - begun).filter(|left| !left.is_zero() && !ends()) {
+            self.machine.sleep(left.min(Duration::from_millis(10)));
         }
     }
 
@@ -453,8 +459,7 @@ impl Coordinator {
         // The topics of rates and rulebooks are the first worker's.
         let mut extra = std::mem::take(&mut opening.extra);
         for worker in &self.openings {
-            // A worker is gone only when it has said why.
-            let _gone = worker.send(Opening { extra: std::mem::take(&mut extra), ..opening.clone() });
+            worker.open(Opening { extra: std::mem::take(&mut extra), ..opening.clone() });
         }
         let mut cuts = Vec::new();
         while cuts.len() < self.openings.len() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,7 +13,7 @@ use super::committer::{Committer, Target};
 use super::control::Control;
 use super::coordinator::NewsSource;
 use super::ends::Watermarks;
-use super::worker::{self, Cut, Opening, Start};
+use super::worker::{self, Cut, Start, Way};
 use crate::dataflows::ledger::{FULL_EVERY, Restored, SnapshotPort};
 use crate::dataflows::{Job, Report};
 use crate::epoch::{Clock, Epoch, Place};
@@ -88,7 +88,7 @@ pub(super) struct Plan {
 pub(super) struct Pipeline {
     pub(super) machine: Machine,
     pub(super) control: Arc<Control>,
-    pub(super) openings: Vec<Sender<Opening>>,
+    pub(super) openings: Vec<Way>,
     pub(super) cuts: Receiver<Cut>,
     pub(super) news: Vec<NewsSource>,
     pub(super) binder: Option<Sender<binder::Message>>,
@@ -117,7 +117,7 @@ pub(super) fn spawn<T: Send + 'static>(
 }
 
 /// Where workers' starts, their ways in, and the partitions of rates and rulebooks are gathered.
-type Given = (Vec<Start>, Vec<Sender<Opening>>, Vec<NewsSource>);
+type Given = (Vec<Start>, Vec<Way>, Vec<NewsSource>);
 
 /// Hands every worker its partitions, its state and its ways in and out.
 fn hand_out(
@@ -130,7 +130,8 @@ fn hand_out(
     let (mut starts, mut openings, mut news) = (Vec::new(), Vec::new(), Vec::new());
     for state in restored {
         let (opening_in, opening) = channel();
-        openings.push(opening_in);
+        let thread = Arc::new(OnceLock::new());
+        openings.push(Way { openings: opening_in, thread: Arc::clone(&thread) });
         let (cuts, reports) = (cuts.clone(), reports.clone());
         starts.push(Start {
             sources: Vec::new(),
@@ -139,6 +140,7 @@ fn hand_out(
             restored: state,
             first,
             openings: opening,
+            thread,
             cuts,
             reports,
         });

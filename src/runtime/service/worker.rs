@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 use std::time::Duration;
 
 use timely::dataflow::InputHandle;
@@ -22,7 +23,7 @@ use crate::sources::reference::Reference;
 use crate::sources::{Batch, Partition, Source};
 
 /// How long a worker waits that has nothing to do.
-const IDLE: Duration = Duration::from_micros(200);
+const IDLE: Duration = Duration::from_millis(2);
 
 /// What somebody else has read of a partition: its number, records, where it is then, whether that is its end.
 pub(super) type Extra = (u32, Batch, u64, bool);
@@ -66,6 +67,24 @@ pub(super) struct Cut {
     pub(super) least: i64,
 }
 
+/// The coordinator's way to a worker, which may be asleep.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) openings: Sender<Opening>,
+    pub(super) thread: Arc<OnceLock<Thread>>,
+}
+
+impl Way {
+    /// Tells the worker of an epoch, and wakes it.
+    pub(super) fn open(&self, opening: Opening) {
+        // A worker is gone only when it has said why.
+        let _gone = self.openings.send(opening);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
 /// What a worker is started with.
 pub(super) struct Start {
     pub(super) sources: Vec<(u32, Box<dyn Source>)>,
@@ -76,6 +95,8 @@ pub(super) struct Start {
     pub(super) restored: Option<Restored>,
     pub(super) first: Epoch,
     pub(super) openings: Receiver<Opening>,
+    /// Where it says which thread it is.
+    pub(super) thread: Arc<OnceLock<Thread>>,
     pub(super) cuts: Sender<Cut>,
     pub(super) reports: SyncSender<Report>,
 }
@@ -105,6 +126,7 @@ pub(super) fn run(
     snapshots: &SnapshotPort,
 ) {
     let index = worker.index();
+    let _first = start.thread.set(std::thread::current());
     let clocks: dataflows::Clocks = Rc::new(RefCell::new(start.places));
     let mut input = worker.dataflow::<Epoch, _, _>(|scope| {
         dataflows::build(scope, job, index as u32, &clocks, start.restored, snapshots, start.reports)
@@ -300,9 +322,9 @@ impl Reader<'_> {
             others -= 1;
             let mut batch = Batch::fresh();
             let end = opening.drain.as_ref().and_then(|ends| ends.get(*partition as usize).copied());
-            // Where a drain ends is known to be there; without one, what is there is taken.
-            full |= source.read(&mut batch, share, end)?;
-            full |= end.is_some_and(|end| source.position().offset < end);
+            full |= source.read_now(&mut batch, share, end)?;
+            // Where a drain ends is known to be there.
+            full |= end.is_some_and(|end| source.position().offset < end) && !batch.records.is_empty();
             left = left.saturating_sub(batch.bytes.len());
             if !batch.records.is_empty() {
                 batches.push((*partition, batch));

@@ -151,24 +151,33 @@ impl Source for FollowSource {
     /// With `before`, records up to there are known to be there and are waited for a moment. Without, what is
     /// there is taken. Says whether more may be there at once.
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
+        let Some(limit) = before else { return self.read_now(batch, bytes, None) };
+        let full = self.read_now(batch, bytes, before)?;
+        if full || !batch.records.is_empty() {
+            return Ok(full);
+        }
+        let since = Instant::now();
+        while self.cursor.position < limit && since.elapsed() < PATIENCE {
+            if let Some(taken) = self.step(batch, limit, LOOK)? {
+                // What came brought more with it.
+                return Ok(self.read_now(batch, bytes.saturating_sub(taken).max(1), before)? || taken >= bytes);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read_now(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
         self.start()?;
         let limit = before.unwrap_or(u64::MAX);
-        let wait = if before.is_some() { LOOK } else { Duration::ZERO };
         let mut taken = self.cursor.give_kept(batch, limit);
-        let mut since = None;
         while self.cursor.position < limit && taken < bytes.max(1) {
-            match self.step(batch, limit, wait)? {
-                Some(more) => {
-                    taken += more;
-                    since = None;
-                }
-                None if before.is_none() || taken > 0 => break,
-                None if since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE => {
+            let Some(more) = self.step(batch, limit, Duration::ZERO)? else {
+                if taken == 0 && before.is_some() {
                     self.tell();
-                    break;
                 }
-                None => {}
-            }
+                break;
+            };
+            taken += more;
         }
         Ok(taken >= bytes.max(1))
     }
