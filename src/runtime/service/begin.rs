@@ -88,7 +88,10 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
     watch.stage(Stage::Restoring);
     let chosen = Chosen { outputs: &outputs, state: &state, options, history: &history, partitions: &partitions };
-    let (snapshot, progress_records) = chosen.choose()?;
+    let found = chosen.choose();
+    // Whoever was asleep meanwhile reads what its successor wrote: that is no finding.
+    superseded_at_start(&journal)?;
+    let (snapshot, progress_records) = found?;
     let first = if history.programme.is_empty() { given.clone() } else { history.programme.clone() };
     let (progress, restored, known) = match snapshot {
         Some((manifest, restored)) => {
@@ -198,12 +201,17 @@ fn fence(options: &Options, outputs: &Arc<Outputs>, journal: &Journal) -> Result
         let made = thread?.join().map_err(|_| Failure::Defect("a thread of the start panicked".to_owned()))?;
         producers.push(made?);
     }
+    superseded_at_start(journal)?;
+    Ok(producers)
+}
+
+fn superseded_at_start(journal: &Journal) -> Result<(), Failure> {
     if journal.is_superseded().map_err(Failure::Failed)? {
         return Err(Failure::Superseded(
             "a newer start of this job took over while this one began; this process stops and published nothing".to_owned(),
         ));
     }
-    Ok(producers)
+    Ok(())
 }
 
 /// A snapshot, and the state of every worker that it holds.

@@ -160,6 +160,10 @@ impl Shard {
             ));
             return Ok(());
         }
+        if (self.surroundings.superseded)() {
+            // What was published is the successor's.
+            return Err(superseded());
+        }
         Err(Failure::Defect(format!(
             "a replay of what was published gave something else, so nothing more is published.\n  shard {}, up to epoch {epoch}\n  \
              published: {} records, sum {}\n  replayed:  {} records, sum {:032x}\nKeep the store and the topics, and report this.",
@@ -342,9 +346,7 @@ impl Shard {
         loop {
             let goes_on = self.outputs.machine.has(Defect::FencedGoesOn);
             if !goes_on && (self.surroundings.superseded)() {
-                return Err(Failure::Superseded(
-                    "a newer start of this job took over; this process stops and publishes nothing more".to_owned(),
-                ));
+                return Err(superseded());
             }
             if (self.stop)() {
                 return Ok(None);
@@ -352,9 +354,7 @@ impl Shard {
             match self.renewed() {
                 // Asked again: whoever took over meanwhile has been fenced by this, and begins anew.
                 Ok(_) if !goes_on && (self.surroundings.superseded)() => {
-                    return Err(Failure::Superseded(
-                        "a newer start of this job took over; this process stops and publishes nothing more".to_owned(),
-                    ));
+                    return Err(superseded());
                 }
                 Ok((producer, last)) => {
                     self.producer = Some(producer);
@@ -398,6 +398,10 @@ impl Shard {
         let last = found.into_values().next().and_then(|mut records| records.pop());
         Ok((producer, last.map(|standing| standing.record)))
     }
+}
+
+fn superseded() -> Failure {
+    Failure::Superseded("a newer start of this job took over; this process stops and publishes nothing more".to_owned())
 }
 
 /// A producer of a shard with its transactions initialised: nobody older can publish from then on.
