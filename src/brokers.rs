@@ -83,6 +83,15 @@ pub enum End {
     High,
 }
 
+/// How long a producer takes over things.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// How long a transaction may be open.
+    pub transaction: Duration,
+    /// How long a record waits for others to go with it.
+    pub linger: Duration,
+}
+
 /// Called for each record that is read back.
 pub type Each<'f> = &'f mut dyn FnMut(&Record<'_>) -> Result<()>;
 
@@ -123,7 +132,7 @@ pub trait Brokers: Send + Sync {
     ///
     /// # Errors
     /// Where none can be made of these settings.
-    fn producer(&self, id: &str, timeout: Duration, group: &str) -> Result<Box<dyn Transactions>>;
+    fn producer(&self, id: &str, times: Times, group: &str) -> Result<Box<dyn Transactions>>;
 
     /// Whether an error is the brokers' and not that of what was read from them: then a later try may be free of it.
     fn is_theirs(&self, error: &anyhow::Error) -> bool;

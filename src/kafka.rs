@@ -266,16 +266,17 @@ pub fn producer(cluster: impl Into<Cluster>) -> Result<Producer, Error> {
 }
 
 /// A producer with transactions that has not yet begun any: the caller calls `init_transactions`, and learns
-/// what it answers.
+/// what it answers. Records wait up to `linger` for others to go with them, those before a commit too: rdkafka's flush
+/// asks librdkafka to hurry and withdraws that at once.
 ///
 /// # Errors
 /// Where librdkafka refuses the settings.
-pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration) -> Result<Producer, Error> {
+pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration, linger: Duration) -> Result<Producer, Error> {
     let mut config = producer_config(cluster);
     config
         .set("transactional.id", id)
         .set("transaction.timeout.ms", timeout.as_millis().to_string())
-        .set("linger.ms", "200")
+        .set("linger.ms", linger.as_millis().to_string())
         .set("queue.buffering.max.kbytes", "16384")
         .set_log_level(RDKafkaLogLevel::Error);
     let client = config.create_with_context(Context::default());

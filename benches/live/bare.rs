@@ -14,6 +14,9 @@ use super::{reader, unique};
 use crate::measure::{Arguments, Figures};
 
 /// How long one call may take.
+/// As a shard waits where commits are 500 ms apart.
+const LINGER: Duration = Duration::from_millis(50);
+
 const ANSWER: Duration = Duration::from_secs(60);
 /// What a fact's id looks like to a compressor: nothing repeats in it.
 const ID: usize = 36;
@@ -99,7 +102,7 @@ impl Plan {
             return kafka::transactional_producer(&self.brokers, &id).expect("a producer can be made");
         }
         let cluster = Cluster::from(self.brokers.as_str());
-        let producer = kafka::shard_producer(&cluster, &id, ANSWER).expect("a producer can be made");
+        let producer = kafka::shard_producer(&cluster, &id, ANSWER, LINGER).expect("a producer can be made");
         producer.init_transactions(ANSWER).expect("transactions can be had");
         producer
     }

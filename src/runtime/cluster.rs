@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Transactions};
+use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Times, Transactions};
 use crate::kafka::{self, Cluster, Consumer, Notice, Producer};
 use crate::sources::kafka::{Asker, FollowSource};
 use crate::sources::{Partition, Source};
@@ -149,8 +149,8 @@ impl Brokers for Kafka {
         Box::new(FollowSource::new(partition.clone(), prefix, cluster, Arc::clone(&self.notice), from))
     }
 
-    fn producer(&self, id: &str, timeout: Duration, group: &str) -> Result<Box<dyn Transactions>> {
-        let client = kafka::shard_producer(&self.cluster, id, timeout)?;
+    fn producer(&self, id: &str, times: Times, group: &str) -> Result<Box<dyn Transactions>> {
+        let client = kafka::shard_producer(&self.cluster, id, times.transaction, times.linger)?;
         Ok(Box::new(Transactional {
             client,
             brokers: self.cluster.brokers.clone(),

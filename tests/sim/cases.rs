@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidemark::brokers::{Brokers, End, Kind, Outgoing, Place, Refused, Transactions, unreadable};
+use tidemark::brokers::{Brokers, End, Kind, Outgoing, Place, Refused, Times, Transactions, unreadable};
 use tidemark::kafka::{self, Cluster, Notice};
 use tidemark::murmur2::murmur2;
 use tidemark::runtime::service::World;
@@ -46,7 +46,8 @@ impl Fixture<'_> {
     /// One whose transactions may not be open for longer.
     fn impatient(&self, name: &str, timeout: Duration) -> Producer {
         let id = format!("{}.{name}", self.prefix);
-        let made = self.brokers.producer(&id, timeout, &format!("{}.group", self.prefix));
+        let times = Times { transaction: timeout, linger: Duration::from_millis(5) };
+        let made = self.brokers.producer(&id, times, &format!("{}.group", self.prefix));
         let mut producer = made.expect("a producer");
         again(|| producer.init(SLICE)).expect("the transactional id");
         producer

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use thiserror::Error;
-use tidemark::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Transactions, unreadable};
+use tidemark::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Times, Transactions, unreadable};
 use tidemark::murmur2::murmur2;
 use tidemark::sources::{self, Batch, Partition, Position, Source};
 
@@ -178,12 +178,12 @@ impl Brokers for Connection {
         })
     }
 
-    fn producer(&self, id: &str, timeout: Duration, _group: &str) -> Result<Box<dyn Transactions>> {
+    fn producer(&self, id: &str, times: Times, _group: &str) -> Result<Box<dyn Transactions>> {
         Ok(Box::new(Producer {
             log: Arc::clone(&self.log),
             weather: Arc::clone(&self.weather),
             id: id.to_owned(),
-            timeout,
+            timeout: times.transaction,
             epoch: None,
             begun: false,
             decided: false,

@@ -67,6 +67,9 @@ fn replayed_topic(config: &Config) -> String {
     config.sink.full_name(&format!("tidemark.{}.dlq-replayed.v1", config.job.name))
 }
 
+/// How long a letter waits for others to go with it.
+const LINGER: Duration = Duration::from_millis(20);
+
 /// The way back into one cluster.
 pub(super) struct WayBack {
     pub(super) cluster: Cluster,
@@ -160,7 +163,7 @@ impl WayBack {
 
 fn new_producer(config: &Config, cluster: &Cluster) -> Result<Producer> {
     let id = format!("tidemark.{}.dlq", config.job.name);
-    let producer = kafka::shard_producer(cluster, &id, config.sink.transaction_timeout)?;
+    let producer = kafka::shard_producer(cluster, &id, config.sink.transaction_timeout, LINGER)?;
     producer.init_transactions(ANSWER_WITHIN).with_context(|| {
         let why = producer.context().last_error().map(|error| format!(" ({error})")).unwrap_or_default();
         format!("the brokers at {} do not accept the transactional id {id}{why}; nothing was sent", cluster.brokers)

@@ -114,6 +114,7 @@ pub(super) fn outputs(options: &Options) -> Result<Outputs, Failure> {
         prefix: config.sink.topic_prefix.clone(),
         shards: config.job.shards,
         transaction_timeout: config.sink.transaction_timeout,
+        commit_interval: config.epoch.commit_interval,
         cloudevents: config.sink.cloudevents.clone(),
         partitions: Vec::new(),
     };

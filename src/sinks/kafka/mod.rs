@@ -19,9 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Topic;
-use crate::brokers::Brokers;
+use crate::brokers::{Brokers, Times};
 use crate::kafka::Notice;
 use crate::machine::Machine;
+
+const LINGER_MIN: Duration = Duration::from_millis(5);
+const LINGER_MAX: Duration = Duration::from_millis(200);
 
 /// Where a job publishes.
 #[derive(Clone)]
@@ -38,6 +41,8 @@ pub struct Outputs {
     pub shards: u32,
     /// How long a transaction may take.
     pub transaction_timeout: Duration,
+    /// How often commits are made.
+    pub commit_interval: Duration,
     /// Which topics carry `CloudEvents` headers.
     pub cloudevents: BTreeMap<String, bool>,
     /// Partitions of each topic, in the order of [`Topic::ALL`].
@@ -73,6 +78,13 @@ impl Outputs {
     #[must_use]
     pub fn group(&self) -> String {
         format!("tidemark.{}", self.job)
+    }
+
+    /// How long a shard's producer takes over things. What is sent just before a commit waits as long as the rest, so that
+    /// is a tenth of the time between two commits; it is what makes large requests of many small records.
+    fn times(&self) -> Times {
+        let linger = (self.commit_interval / 10).clamp(LINGER_MIN, LINGER_MAX);
+        Times { transaction: self.transaction_timeout, linger }
     }
 
     fn has_cloudevents(&self, topic: Topic) -> bool {

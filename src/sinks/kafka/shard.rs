@@ -418,7 +418,7 @@ pub fn new_producer(
     if machine.has(Defect::NoFence) {
         id.push_str(&machine.random_id());
     }
-    let mut producer = outputs.brokers.producer(&id, outputs.transaction_timeout, &outputs.group())?;
+    let mut producer = outputs.brokers.producer(&id, outputs.times(), &outputs.group())?;
     let begun = machine.now();
     loop {
         match producer.init(SLICE) {
