@@ -47,7 +47,7 @@ pub(crate) fn tidemark(programme: &Path, events: impl AsRef<OsStr>, out: &Path) 
 }
 
 /// A run that takes longer than this has stopped for ever.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Waits until a process has ended. What it says must fit into a pipe.
 pub(crate) fn wait(mut child: Child) -> Output {

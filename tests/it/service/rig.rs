@@ -64,7 +64,7 @@ impl Rig {
             folder,
             brokers: brokers.to_owned(),
             prefix: format!("{}-", unique(name)),
-            patience: Duration::from_secs(90),
+            patience: Duration::from_secs(180),
             topics: topics(casino).into_keys().collect(),
         };
         rig.configure(settings);
