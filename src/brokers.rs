@@ -6,7 +6,6 @@
 //! Owns: the questions. Does not own: any client, any answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -176,9 +175,6 @@ pub trait Transactions: Send {
     /// What it did not come to within `slice`.
     fn commit(&mut self, slice: Duration) -> Result<(), Refused>;
 }
-
-/// A partition whose end is to be kept fresh: its brokers, and what stands before its topic's name there.
-pub type Watched = (Partition, Arc<dyn Brokers>, String);
 
 /// Why a partition cannot be read up to its end.
 #[must_use]

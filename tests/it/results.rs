@@ -14,8 +14,19 @@ use tidemark::runtime::replay::{Options, Quiet, Summary, Watcher, replay};
 use tidemark::sources::casino::Casino;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// The topics of facts.
+pub(crate) const OUTPUTS: [&str; 7] = [
+    "loyalty.tier-changes.v1",
+    "loyalty.points-ledger.v1",
+    "promo.grants.v1",
+    "crm.triggers.v1",
+    "crm.player-profile.v1",
+    "audit.events.v1",
+    "pipeline.dlq.v1",
+];
+
 /// The topics whose facts have no `seq`.
-const UNNUMBERED: [&str; 2] = ["crm.player-profile.v1", "pipeline.dlq.v1"];
+pub(crate) const UNNUMBERED: [&str; 2] = ["crm.player-profile.v1", "pipeline.dlq.v1"];
 
 /// The default programme.
 pub(crate) fn default_programme() -> PathBuf {

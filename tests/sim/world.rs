@@ -22,7 +22,7 @@ use super::log::Log;
 use super::store::Objects;
 use super::turns::{Fate, Hand, Scheduler, Wall};
 use super::weather::Weather;
-use crate::results::{default_programme, number};
+use crate::results::{OUTPUTS, UNNUMBERED, default_programme, number};
 
 /// The shards of the simulated job.
 const SHARDS: u32 = 3;
@@ -30,16 +30,6 @@ const SHARDS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// So much faster than the simulation the wall clock goes: a day in 80 ms.
 const WALL_SPEED: u64 = 1_080_000;
-/// The topics of facts.
-const OUTPUTS: [&str; 7] = [
-    "loyalty.tier-changes.v1",
-    "loyalty.points-ledger.v1",
-    "promo.grants.v1",
-    "crm.triggers.v1",
-    "crm.player-profile.v1",
-    "audit.events.v1",
-    "pipeline.dlq.v1",
-];
 
 /// What is to happen.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +133,7 @@ impl Stage {
     fn play(&self, story: &Story) -> Result<Seen, String> {
         let mut seen = Seen::default();
         let mut zombies: Vec<Process> = Vec::new();
-        for round in 0..story.ends {
+        for _ in 0..story.ends {
             let (fate, workers) = match story.only {
                 Some((point, time, workers)) => (Fate { dies_at: Some((Some(point), time)), faults_one_in: 0 }, workers),
                 None => (self.fate(), 1 + self.scheduler.below(3) as u32),
@@ -155,9 +145,6 @@ impl Stage {
                 self.wait(&process, PATIENCE);
                 self.judge(&process, false)?;
                 process.hand.kill();
-            }
-            if round == 0 && story.only.is_some() && !zombies.is_empty() {
-                return Err("a zombie in a story that has none".to_owned());
             }
             seen.died += 1;
         }
@@ -202,10 +189,8 @@ impl Stage {
                 let other = self.start(1 + below(3) as u32, self.fate(), !self.wall);
                 self.wait(&other, time);
                 zombies.push(other);
-                return {
-                    zombies.push(process);
-                    Ok(())
-                };
+                zombies.push(process);
+                return Ok(());
             }
             2 => {
                 self.wait(&process, time);
@@ -334,7 +319,7 @@ impl Stage {
                 for record in partition {
                     sum.0 += 1;
                     sum.1 = sum.1.wrapping_add(xxh3_128(&record.body));
-                    if ["crm.player-profile.v1", "pipeline.dlq.v1"].contains(&topic) {
+                    if UNNUMBERED.contains(&topic) {
                         continue;
                     }
                     let (whose, seq) = number(std::str::from_utf8(&record.body).unwrap());

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::ends::Watched;
 use super::history::{History, book_of, number_of, programme_of};
 use super::pipeline::spawn;
 use super::topics::{self, Input};
 use super::watch::Watch;
 use super::{Options, is_wall};
 use crate::api::Stage;
-use crate::brokers::{Transactions, Watched};
+use crate::brokers::Transactions;
 use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};

@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::pipeline::spawn;
-use crate::brokers::{Brokers, End, Watched};
+use crate::brokers::{Brokers, End};
 use crate::kafka::{Notice, Silence};
 use crate::machine::Machine;
 use crate::runtime::Failure;
+use crate::sources::Partition;
 
 /// An answer that is older than this says nothing any more (rule 0).
 const FRESH: Duration = Duration::from_secs(2);
 /// Between two rounds of questions.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A partition whose end is to be kept fresh: its brokers, and what stands before its topic's name there.
+pub(super) type Watched = (Partition, Arc<dyn Brokers>, String);
 
 /// One partition that is asked for.
 struct Mark {

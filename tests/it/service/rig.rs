@@ -18,18 +18,7 @@ use tidemark::sources::casino::Casino;
 
 use crate::broker::unique;
 use crate::contracts::{assert_journal_record, assert_progress_record};
-use crate::results::{Written, default_programme, finish, numbers_have_no_gaps, succeed, tidemark, written};
-
-/// The topics of facts.
-const OUTPUTS: [&str; 7] = [
-    "loyalty.tier-changes.v1",
-    "loyalty.points-ledger.v1",
-    "promo.grants.v1",
-    "crm.triggers.v1",
-    "crm.player-profile.v1",
-    "audit.events.v1",
-    "pipeline.dlq.v1",
-];
+use crate::results::{OUTPUTS, Written, default_programme, finish, numbers_have_no_gaps, succeed, tidemark, written};
 
 /// See the module's words.
 pub(super) struct Rig {
