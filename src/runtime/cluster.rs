@@ -12,6 +12,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Times, Transactions};
+use crate::config;
 use crate::kafka::{self, Cluster, Consumer, Notice, Producer};
 use crate::sources::kafka::{Asker, FollowSource};
 use crate::sources::{Partition, Source};
@@ -20,6 +21,18 @@ use crate::sources::{Partition, Source};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long offsets of sources may take to be handed over.
 const OFFSETS_WITHIN: Duration = Duration::from_secs(30);
+
+impl From<&config::Source> for Cluster {
+    fn from(source: &config::Source) -> Self {
+        Self { brokers: source.brokers.clone(), settings: source.librdkafka.clone() }
+    }
+}
+
+impl From<&config::KafkaSink> for Cluster {
+    fn from(sink: &config::KafkaSink) -> Self {
+        Self { brokers: sink.brokers.clone(), settings: sink.librdkafka.clone() }
+    }
+}
 
 /// The brokers of one cluster.
 pub(super) struct Kafka {

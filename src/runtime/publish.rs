@@ -100,7 +100,7 @@ pub fn publish(config: &Config, path: &Path, by: By<'_>, notice: &Notice) -> Res
     let sha256 = hex::sha256(body.as_bytes());
     let record = record(&programme, &body, &sha256, by).map_err(|why| refused(&why))?;
 
-    let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
+    let cluster = Cluster::from(source);
     let topic = format!("{}{TOPIC}", source.topic_prefix);
     let mut book = Book::new(&[Arc::new(first)]).map_err(Failure::Usage)?;
     for earlier in published_before(&cluster, &topic, notice)? {

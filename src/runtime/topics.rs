@@ -62,7 +62,7 @@ const COMPACTED: [(&str, &str); 1] = [("cleanup.policy", "compact")];
 pub fn wanted(config: &Config, partitions: u32) -> Vec<Wanted> {
     let mut all = Vec::new();
     for source in &config.sources {
-        let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
+        let cluster = Cluster::from(source);
         for topic in &source.topics {
             let (key, count, settings) = match topic.as_str() {
                 reference::RATES => ("currency:base:valid_from", 1, &COMPACTED[..]),
@@ -82,7 +82,7 @@ pub fn wanted(config: &Config, partitions: u32) -> Vec<Wanted> {
             });
         }
     }
-    let cluster = Cluster { brokers: config.sink.brokers.clone(), settings: config.sink.librdkafka.clone() };
+    let cluster = Cluster::from(&config.sink);
     let written = |topic: String, key, exact, settings: &[(&'static str, &'static str)]| Wanted {
         bare: topic.clone(),
         topic,

@@ -138,7 +138,7 @@ pub fn read(
     notice: &Notice,
     each: &mut dyn FnMut(Filed) -> Result<()>,
 ) -> Result<BTreeMap<u32, u64>, Failure> {
-    let cluster = Cluster { brokers: config.sink.brokers.clone(), settings: config.sink.librdkafka.clone() };
+    let cluster = Cluster::from(&config.sink);
     let topic = config.sink.full_name(Topic::DeadLetters.name());
     let brokers = Kafka::new(cluster, Arc::clone(notice));
     let count = brokers.topics().map_err(Failure::Failed)?.get(&topic).copied().unwrap_or(0);

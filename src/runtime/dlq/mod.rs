@@ -158,7 +158,7 @@ impl Sending<'_> {
     }
 
     fn way(&mut self, source: &Source) -> Result<&mut WayBack> {
-        let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
+        let cluster = Cluster::from(source);
         let at = match self.ways.iter().position(|way| way.cluster == cluster) {
             Some(at) => at,
             None => {

@@ -235,7 +235,7 @@ impl Chosen<'_> {
         let newest = manifests.last().map_or(0, |manifest| manifest.epoch);
         let mut progress = self.progress(newest)?;
         self.check(&progress, newest)?;
-        for line in self.patiently(|| tail::check_last(self.outputs, &progress, self.patience()))? {
+        for line in self.patiently(|| tail::check_last(self.outputs, &progress))? {
             notice(&line);
         }
         let spread = Spread { shards: config.job.shards, workers: config.job.workers };
@@ -271,13 +271,9 @@ impl Chosen<'_> {
         super::patiently(self.options, brokers, |error| brokers.is_theirs(error), read)
     }
 
-    fn patience(&self) -> Duration {
-        self.outputs.transaction_timeout + Duration::from_secs(15)
-    }
-
     fn progress(&self, since: u64) -> Result<BTreeMap<u32, Vec<Standing>>, Failure> {
         let shards: Vec<u32> = (0..self.outputs.shards).collect();
-        self.patiently(|| tail::progress(self.outputs, &shards, since, self.patience()))
+        self.patiently(|| tail::progress(self.outputs, &shards, since))
     }
 
     /// What was published must be bound, and be no older than the newest snapshot.

@@ -40,7 +40,7 @@ pub(super) fn inputs(options: &Options) -> Result<Vec<Input>, Failure> {
     let mut all = Vec::new();
     let mut missing = Vec::new();
     for source in &options.config.sources {
-        let cluster = Cluster { brokers: source.brokers.clone(), settings: source.librdkafka.clone() };
+        let cluster = Cluster::from(source);
         let brokers = match clusters.iter().find(|(known, _)| *known == cluster) {
             Some((_, brokers)) => Arc::clone(brokers),
             None => (options.world.brokers)(&cluster, &options.notice),
@@ -104,7 +104,7 @@ pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn()
 /// Where a job publishes; every topic has to be there.
 pub(super) fn outputs(options: &Options) -> Result<Outputs, Failure> {
     let config = &options.config;
-    let cluster = Cluster { brokers: config.sink.brokers.clone(), settings: config.sink.librdkafka.clone() };
+    let cluster = Cluster::from(&config.sink);
     let brokers = (options.world.brokers)(&cluster, &options.notice);
     let known = brokers.topics().map_err(Failure::Failed)?;
     let mut outputs = Outputs {

@@ -79,7 +79,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let state = State::of_service(Arc::clone(&store), &config.job.name, &options.world.machine);
     let shards: Vec<u32> = (0..config.job.shards).collect();
     // What is committed now; a job that runs goes on meanwhile.
-    let progress = tail::progress(&outputs, &shards, 0, outputs.transaction_timeout).map_err(Failure::Failed)?;
+    let progress = tail::progress(&outputs, &shards, 0).map_err(Failure::Failed)?;
     let records = journal::read_all(&store).map_err(Failure::Failed)?;
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
     if let Some((topic, number)) = names_of(&records).iter().find(|name| number_of(&partitions, name).is_none()) {
@@ -288,7 +288,7 @@ fn read_outputs(
         }
         Ok(())
     };
-    outputs.brokers.read(&bounds, outputs.transaction_timeout, &mut look).map_err(Failure::Failed)?;
+    outputs.brokers.read(&bounds, outputs.patience(), &mut look).map_err(Failure::Failed)?;
     Ok(read)
 }
 

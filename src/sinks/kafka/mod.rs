@@ -23,6 +23,8 @@ use crate::brokers::{Brokers, Times};
 use crate::kafka::Notice;
 use crate::machine::Machine;
 
+/// So long after its time is over a transaction is ended for sure.
+const SWEPT_WITHIN: Duration = Duration::from_secs(15);
 const LINGER_MIN: Duration = Duration::from_millis(5);
 const LINGER_MAX: Duration = Duration::from_millis(200);
 
@@ -78,6 +80,13 @@ impl Outputs {
     #[must_use]
     pub fn group(&self) -> String {
         format!("tidemark.{}", self.job)
+    }
+
+    /// How long a partition may stay unreadable up to its end: as long as a transaction may be open, and until the
+    /// coordinator, which looks every ten seconds, has ended it and its markers are written.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.transaction_timeout + SWEPT_WITHIN
     }
 
     /// How long a shard's producer takes over things. What is sent just before a commit waits as long as the rest, so that

@@ -269,10 +269,9 @@ impl Shard {
     /// The progress record is there: so must be everything that it speaks of. A client has been seen to lose records
     /// and to commit what was left (librdkafka issue 3575).
     fn prove(&self) -> Result<(), Failure> {
-        let patience = self.outputs.transaction_timeout;
         let read = || -> anyhow::Result<()> {
-            let progress = tail::progress(&self.outputs, &[self.number], u64::MAX, patience)?;
-            tail::check_last(&self.outputs, &progress, patience).map(drop)
+            let progress = tail::progress(&self.outputs, &[self.number], u64::MAX)?;
+            tail::check_last(&self.outputs, &progress).map(drop)
         };
         read().map_err(|error| Failure::Failed(error.context("a commit whose outcome was not known was read back")))
     }
@@ -394,7 +393,7 @@ impl Shard {
     /// A new producer, which fences any other of this shard, and the last progress record after that.
     fn renewed(&self) -> anyhow::Result<(Box<dyn Transactions>, Option<ProgressRecord>)> {
         let producer = new_producer(&self.outputs, self.number, &self.outputs.machine, &*self.stop)?;
-        let found = tail::progress(&self.outputs, &[self.number], u64::MAX, self.outputs.transaction_timeout)?;
+        let found = tail::progress(&self.outputs, &[self.number], u64::MAX)?;
         let last = found.into_values().next().and_then(|mut records| records.pop());
         Ok((producer, last.map(|standing| standing.record)))
     }

@@ -1,7 +1,6 @@
 //! Reading back what was published: the ends of topics, and all of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -27,7 +26,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// Where they cannot be read, or one does not follow the one before it.
-pub fn progress(outputs: &Outputs, shards: &[u32], since: Epoch, patience: Duration) -> Result<BTreeMap<u32, Vec<Standing>>> {
+pub fn progress(outputs: &Outputs, shards: &[u32], since: Epoch) -> Result<BTreeMap<u32, Vec<Standing>>> {
     let topic = outputs.progress_topic();
     let places: Vec<Place> = shards.iter().map(|shard| (topic.clone(), *shard)).collect();
     let bounds = outputs.brokers.bounds(&places, End::High)?;
@@ -36,7 +35,7 @@ pub fn progress(outputs: &Outputs, shards: &[u32], since: Epoch, patience: Durat
         let from =
             bounds.iter().map(|(place, (low, high))| (place.clone(), (high.saturating_sub(look).max(*low), *high))).collect();
         let mut found: BTreeMap<u32, Vec<Standing>> = shards.iter().map(|shard| (*shard, Vec::new())).collect();
-        outputs.brokers.read(&from, patience, &mut |message| {
+        outputs.brokers.read(&from, outputs.patience(), &mut |message| {
             let shard = message.partition;
             let record = ProgressRecord::read(message.body)
                 .with_context(|| format!("topic {topic}, partition {shard}, offset {}", message.offset))?;
@@ -103,7 +102,7 @@ pub fn proved_places(outputs: &Outputs) -> BTreeMap<Place, Topic> {
 ///
 /// # Errors
 /// Where it cannot be read, or is not what the progress record says.
-pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, patience: Duration) -> Result<Vec<String>> {
+pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>) -> Result<Vec<String>> {
     // A clock that was set back between two transactions must not hide records.
     const MARGIN_MS: i64 = 10_000;
     let mut wanted: BTreeMap<u32, (Epoch, &ProgressRecord)> = BTreeMap::new();
@@ -130,7 +129,7 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, pa
             open.iter().map(|(place, (low, high))| (place.clone(), (high.saturating_sub(look).max(*low), *high))).collect();
         let mut begun: BTreeMap<Place, bool> = BTreeMap::new();
         let mut found: BTreeMap<Place, BTreeMap<u32, Proof>> = BTreeMap::new();
-        outputs.brokers.read(&from, patience, &mut |message| {
+        outputs.brokers.read(&from, outputs.patience(), &mut |message| {
             let place = (message.topic.to_owned(), message.partition);
             let Some(topic) = topics.get(&place) else { return Ok(()) };
             let Some(record) = published(*topic, message) else { return Ok(()) };
