@@ -16,6 +16,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use rdkafka::{ClientContext, Message as _};
 use thiserror::Error;
 
+/// How often it is looked whether a producer has delivered something.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// How long one transaction call, a flush or a topic's creation may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -146,19 +149,33 @@ impl From<&Self> for Cluster {
     }
 }
 
+/// Names that librdkafka knows two of.
+const ALIASES: [(&str, &str); 3] = [
+    ("linger.ms", "queue.buffering.max.ms"),
+    ("compression.type", "compression.codec"),
+    ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
+];
+
 fn config(cluster: &Cluster) -> ClientConfig {
     #[expect(clippy::disallowed_methods, reason = "the only place that builds clients")]
     let mut config = ClientConfig::new();
     for (name, value) in &cluster.settings {
         config.set(name, value);
     }
+    config.set("bootstrap.servers", &cluster.brokers).set_log_level(RDKafkaLogLevel::Emerg);
+    let common = [("client.id", "tidemark"), ("socket.keepalive.enable", "true"), ("reconnect.backoff.max.ms", "2000")];
+    unless_set(&mut config, &common);
     config
-        .set("bootstrap.servers", &cluster.brokers)
-        .set("client.id", "tidemark")
-        .set("socket.keepalive.enable", "true")
-        .set("reconnect.backoff.max.ms", "2000")
-        .set_log_level(RDKafkaLogLevel::Emerg);
-    config
+}
+
+/// Settings that somebody may have chosen otherwise: theirs stand.
+fn unless_set(config: &mut ClientConfig, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        let alias = ALIASES.iter().find(|(known, _)| known == name).map(|(_, alias)| *alias);
+        if config.get(name).is_none() && alias.is_none_or(|alias| config.get(alias).is_none()) {
+            config.set(*name, *value);
+        }
+    }
 }
 
 /// A client that only asks: for topics, partitions and watermarks.
@@ -225,34 +242,48 @@ pub fn consumer(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
-        .set("check.crcs", "true")
-        .set("fetch.wait.max.ms", "100")
-        .set("fetch.message.max.bytes", "262144")
-        .set("fetch.queue.backoff.ms", "5")
-        .set("queued.min.messages", "5000")
-        .set("queued.max.messages.kbytes", "2048");
+        .set("enable.partition.eof", "true");
+    let prefetch = [
+        ("check.crcs", "true"),
+        ("fetch.wait.max.ms", "100"),
+        ("fetch.message.max.bytes", "262144"),
+        ("fetch.queue.backoff.ms", "5"),
+        ("queued.min.messages", "5000"),
+        ("queued.max.messages.kbytes", "2048"),
+    ];
+    unless_set(&mut config, &prefetch);
     let client = config.create_with_context(Context::default());
     client
         .map(|client| Consumer(Some(client)))
         .map_err(|cause| Error::new("cannot make a Kafka consumer", &cluster.brokers, &cause))
 }
 
+/// How long records of a producer that is no shard's wait for others, and how many kilobytes wait at most.
+const LINGER: Duration = Duration::from_millis(20);
+const QUEUE_KBYTES: &str = "131072";
+/// How many kilobytes wait in a shard's producer at most.
+const SHARD_QUEUE_KBYTES: &str = "16384";
+
 /// A producer; a key goes to the partition that Kafka's Java clients would choose.
 pub type Producer = BaseProducer<Context>;
 
 fn producer_config(cluster: &Cluster) -> ClientConfig {
     let mut config = config(cluster);
+    config.set("partitioner", "murmur2_random").set("enable.idempotence", "true").set("delivery.report.only.error", "true");
     config
-        .set("partitioner", "murmur2_random")
-        .set("compression.type", "lz4")
-        .set("enable.idempotence", "true")
-        .set("linger.ms", "20")
-        .set("batch.num.messages", "100000")
-        .set("queue.buffering.max.messages", "1000000")
-        .set("queue.buffering.max.kbytes", "131072")
-        .set("delivery.report.only.error", "true");
-    config
+}
+
+/// How records are put together, where nobody has said otherwise.
+fn batching(config: &mut ClientConfig, linger: Duration, queue_kbytes: &str) {
+    let linger = linger.as_millis().to_string();
+    let settings = [
+        ("compression.type", "lz4"),
+        ("linger.ms", linger.as_str()),
+        ("batch.num.messages", "100000"),
+        ("queue.buffering.max.messages", "1000000"),
+        ("queue.buffering.max.kbytes", queue_kbytes),
+    ];
+    unless_set(config, &settings);
 }
 
 /// A producer without transactions. Send with [`send`], end with [`finish`].
@@ -261,7 +292,9 @@ fn producer_config(cluster: &Cluster) -> ClientConfig {
 /// Where librdkafka refuses the settings.
 pub fn producer(cluster: impl Into<Cluster>) -> Result<Producer, Error> {
     let cluster = cluster.into();
-    let client = producer_config(&cluster).create_with_context(Context::default());
+    let mut config = producer_config(&cluster);
+    batching(&mut config, LINGER, QUEUE_KBYTES);
+    let client = config.create_with_context(Context::default());
     client.map_err(|cause| Error::new("cannot make a Kafka producer", &cluster.brokers, &cause))
 }
 
@@ -276,9 +309,8 @@ pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration, linger: Du
     config
         .set("transactional.id", id)
         .set("transaction.timeout.ms", timeout.as_millis().to_string())
-        .set("linger.ms", linger.as_millis().to_string())
-        .set("queue.buffering.max.kbytes", "16384")
         .set_log_level(RDKafkaLogLevel::Error);
+    batching(&mut config, linger, SHARD_QUEUE_KBYTES);
     let client = config.create_with_context(Context::default());
     client.map_err(|cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
 }
@@ -287,10 +319,12 @@ pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration, linger: Du
 ///
 /// # Errors
 /// Where librdkafka refuses the settings or the brokers refuse the id.
-pub fn transactional_producer(brokers: &str, id: &str) -> Result<Producer, Error> {
-    let mut config = producer_config(&brokers.into());
+pub fn transactional_producer(cluster: impl Into<Cluster>, id: &str) -> Result<Producer, Error> {
+    let cluster = cluster.into();
+    let mut config = producer_config(&cluster);
     config.set("transactional.id", id);
-    let failed = |cause| Error::new(&format!("cannot make the Kafka producer {id}"), brokers, &cause);
+    batching(&mut config, LINGER, QUEUE_KBYTES);
+    let failed = |cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause);
     let producer: Producer = config.create_with_context(Context::default()).map_err(failed)?;
     producer.init_transactions(PATIENCE).map_err(failed)?;
     Ok(producer)
@@ -311,8 +345,26 @@ pub fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) -> Resu
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => record = returned,
             Err((cause, refused)) => return Err(Error(format!("Kafka takes no record for topic {}: {cause}", refused.topic))),
         }
-        producer.poll(Duration::from_millis(10));
+        producer.poll(Duration::ZERO);
+        std::thread::sleep(LOOK);
     }
+}
+
+/// Waits until everything that was handed over has been delivered or given up, so long at most; whether it has.
+///
+/// rdkafka's own flush looks once in 100 ms, which is most of what a commit would take; and its poll never rests in the
+/// last millisecond of its time.
+#[must_use]
+pub fn delivered(producer: &Producer, within: Duration) -> bool {
+    let begun = Instant::now();
+    while producer.in_flight_count() > 0 {
+        if begun.elapsed() >= within {
+            return false;
+        }
+        producer.poll(Duration::ZERO);
+        std::thread::sleep(LOOK);
+    }
+    true
 }
 
 /// Waits until everything that was handed over is written.
@@ -320,13 +372,15 @@ pub fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) -> Resu
 /// # Errors
 /// Where a record could not be delivered, or not within a minute.
 pub fn finish(producer: &Producer) -> Result<(), Error> {
-    let flushed = producer.flush(PATIENCE);
+    let all = delivered(producer, PATIENCE);
     let context = producer.context();
-    match (context.undelivered(), flushed) {
-        (0, Ok(())) => Ok(()),
-        (0, Err(cause)) => {
-            Err(Error(format!("not all records were written: {cause}; {}", context.last_error().unwrap_or_default())))
-        }
+    match (context.undelivered(), all) {
+        (0, true) => Ok(()),
+        (0, false) => Err(Error(format!(
+            "not all records were written within {} s: {}",
+            PATIENCE.as_secs(),
+            context.last_error().unwrap_or_default()
+        ))),
         (count, _) => Err(Error(format!("{count} records were not written: {}", context.last_error().unwrap_or_default()))),
     }
 }
@@ -420,5 +474,20 @@ impl Silence {
         }
         self.told = seconds / TELL_SECONDS;
         Some(seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_has_chosen_stands_by_either_name_and_the_rest_is_ours() {
+        let settings = [("linger.ms", "7"), ("compression.codec", "zstd"), ("client.id", "x"), ("partitioner", "random")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut config = producer_config(&Cluster { brokers: "k:9092".to_owned(), settings });
+        batching(&mut config, LINGER, SHARD_QUEUE_KBYTES);
+        let found = ["linger.ms", "compression.type", "client.id", "partitioner", "queue.buffering.max.kbytes"];
+        assert_eq!(found.map(|name| config.get(name)), [Some("7"), None, Some("x"), Some("murmur2_random"), Some("16384")]);
     }
 }

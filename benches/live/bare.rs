@@ -1,5 +1,6 @@
 //! The bare loop of the client: one record read, one written, exactly once, and nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,9 @@ use tidemark::kafka::{self, Cluster, Consumer, Producer};
 use super::{reader, unique};
 use crate::measure::{Arguments, Figures};
 
-/// How long one call may take.
 /// As a shard waits where commits are 500 ms apart.
 const LINGER: Duration = Duration::from_millis(50);
-
+/// How long one call may take.
 const ANSWER: Duration = Duration::from_secs(60);
 /// What a fact's id looks like to a compressor: nothing repeats in it.
 const ID: usize = 36;
@@ -24,6 +24,8 @@ const ID: usize = 36;
 /// What each thread does.
 struct Plan {
     brokers: String,
+    /// Settings of librdkafka for who writes.
+    settings: BTreeMap<String, String>,
     input: String,
     output: String,
     threads: usize,
@@ -40,6 +42,7 @@ pub(crate) fn one_run(arguments: &Arguments, start: Instant) {
     let count = |name: &str, otherwise| usize::try_from(arguments.number(name, otherwise)).expect("it is small");
     let plan = Arc::new(Plan {
         brokers: text("--brokers"),
+        settings: super::settings(arguments),
         input: text("--input"),
         output: text("--output"),
         threads: count("--threads", 2),
@@ -76,6 +79,8 @@ impl Plan {
                 None => {}
             }
             if since.elapsed() >= self.commit {
+                // The call below would look once in 100 ms whether everything is delivered.
+                assert!(kafka::delivered(&producer, ANSWER), "records are taken");
                 producer.commit_transaction(ANSWER).expect("a transaction can be committed");
                 producer.begin_transaction().expect("a transaction can begin");
                 since = Instant::now();
@@ -98,10 +103,10 @@ impl Plan {
 
     fn producer(&self, number: usize) -> Producer {
         let id = unique(&format!("bare-{}-{number}", std::process::id()));
+        let cluster = Cluster { brokers: self.brokers.clone(), settings: self.settings.clone() };
         if !self.like_shards {
-            return kafka::transactional_producer(&self.brokers, &id).expect("a producer can be made");
+            return kafka::transactional_producer(cluster, &id).expect("a producer can be made");
         }
-        let cluster = Cluster::from(self.brokers.as_str());
         let producer = kafka::shard_producer(&cluster, &id, ANSWER, LINGER).expect("a producer can be made");
         producer.init_transactions(ANSWER).expect("transactions can be had");
         producer

@@ -67,6 +67,9 @@ fn bare_once(bench: &Bench, input: &Input<'_>) -> Figures {
     let (topic, threads, body) = (input.topic(), number("--threads", 2), number("--body", 432));
     let mut arguments = vec!["--brokers", bench.brokers(), "--input", &topic, "--output", &output];
     arguments.extend(["--threads", threads.as_str(), "--body", body.as_str()]);
+    if let Some(settings) = bench.arguments.text("--librdkafka") {
+        arguments.extend(["--librdkafka", settings]);
+    }
     if bench.arguments.has("--like-shards") {
         arguments.push("--like-shards");
     }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::{BaseRecord, Producer as _};
-use tidemark::kafka;
+use rdkafka::producer::BaseRecord;
+use tidemark::kafka::{self, Cluster};
 
 use super::Bench;
 use super::job::Input;
@@ -129,7 +129,9 @@ impl<'a> Feed<'a> {
 
     /// Sends bets, the first with the number `first`, until there are `count` or the time is over.
     pub(crate) fn run(&self, first: u64, count: u64, limit: Duration) -> Fed {
-        let producer = kafka::producer(self.brokers).expect("a producer can be made");
+        let linger = self.stamps.map(|_| ("linger.ms".to_owned(), "0".to_owned()));
+        let cluster = Cluster { brokers: self.brokers.to_owned(), settings: linger.into_iter().collect() };
+        let producer = kafka::producer(cluster).expect("a producer can be made");
         let mut bet = Bet::default();
         let begun = Instant::now();
         let mut sent = 0;
@@ -150,7 +152,7 @@ impl<'a> Feed<'a> {
             }
             sent = until;
             if self.stamps.is_some() {
-                producer.flush(FLUSH).expect("records are taken");
+                assert!(kafka::delivered(&producer, FLUSH), "records are taken");
             }
         }
         let seconds = begun.elapsed().as_secs_f64();

@@ -47,8 +47,13 @@ fn one(bench: &Bench, name: &str, input: &Input<'_>, job: &Job<'_>, (rate, secon
     service.must_run();
     let metrics = service.metrics();
     let (late, backlog) = (metrics.of("tidemark_late_records_total").max(0.0), metrics.of("tidemark_backlog_records"));
+    let (took, commits) = (metrics.of("tidemark_commit_seconds_sum"), metrics.of("tidemark_commit_seconds_count"));
+    println!("{name}: {commits:.0} commits of {:.0} ms on average", took / commits * 1e3);
     service.terminate();
     let warm = WARM * 1_000_000;
+    if bench.arguments.has("--timeline") {
+        timeline(&seen, seconds);
+    }
     let mut counted: Vec<u64> = seen.iter().filter(|(at, _)| *at > warm).map(|(_, passed)| *passed).collect();
     counted.sort_unstable();
     let missing = stamps.left().filter(|at| *at > warm).count();
@@ -62,6 +67,18 @@ fn one(bench: &Bench, name: &str, input: &Input<'_>, job: &Job<'_>, (rate, secon
         at(0.99),
         at(1.0)
     );
+}
+
+/// The median and the longest of each second.
+fn timeline(seen: &[(u64, u64)], seconds: u64) {
+    for second in 0..seconds {
+        let within = seen.iter().filter(|(at, _)| at / 1_000_000 == second);
+        let mut passed: Vec<u64> = within.map(|(_, passed)| *passed).collect();
+        passed.sort_unstable();
+        if let (Some(median), Some(longest)) = (passed.get(passed.len() / 2), passed.last()) {
+            println!("second {second}: p50 {:.0} ms, max {:.0} ms", ms(*median), ms(*longest));
+        }
+    }
 }
 
 fn ms(us: u64) -> f64 {

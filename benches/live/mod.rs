@@ -12,6 +12,7 @@ pub(crate) mod restart;
 pub(crate) mod snapshots;
 pub(crate) mod soak;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +53,11 @@ impl Bench {
         self.broker.address()
     }
 
+    /// Settings of librdkafka that producers of facts get: `--librdkafka NAME=VALUE,NAME=VALUE`.
+    pub(crate) fn sink_settings(&self) -> BTreeMap<String, String> {
+        settings(&self.arguments)
+    }
+
     /// A copy of the default programme with some of its text changed.
     pub(crate) fn programme(&self, name: &str, edits: &[(&str, &str)]) -> PathBuf {
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("programme/programme.yaml");
@@ -65,6 +71,16 @@ impl Bench {
         std::fs::write(folder.join("programme.yaml"), text).expect("the programme can be written");
         folder
     }
+}
+
+/// What `--librdkafka` says.
+pub(crate) fn settings(arguments: &Arguments) -> BTreeMap<String, String> {
+    let pairs = arguments.text("--librdkafka").unwrap_or_default();
+    let pair = |text: &str| {
+        let (name, value) = text.split_once('=').unwrap_or_else(|| panic!("--librdkafka {text}: NAME=VALUE is due"));
+        (name.to_owned(), value.to_owned())
+    };
+    pairs.split(',').filter(|text| !text.is_empty()).map(pair).collect()
 }
 
 /// Where the data goes: `--data`, else memory where there is enough of it, else cargo's target folder.

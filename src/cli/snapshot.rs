@@ -8,6 +8,7 @@ use serde::Serialize;
 use tidemark_domain::time::Instant;
 
 use super::print;
+use crate::dataflows::ledger::head;
 use crate::epoch::Epoch;
 use crate::runtime::state::{Groups, JobFile, Manifest, State, load_groups};
 use crate::runtime::store::{self, Store};
@@ -121,8 +122,8 @@ fn load(store: &Store, manifest: &Manifest, groups: &mut Groups) -> Result<u64> 
 /// How many records a group holds, each behind its length.
 fn count_records(mut bytes: &[u8]) -> u64 {
     let mut records = 0;
-    while let Some((head, rest)) = bytes.split_first_chunk::<4>() {
-        bytes = rest.get(u32::from_le_bytes(*head) as usize..).unwrap_or_default();
+    while let Some((before, rest)) = bytes.split_first_chunk::<4>() {
+        bytes = rest.get(head(*before).0..).unwrap_or_default();
         records += 1;
     }
     records

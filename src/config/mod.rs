@@ -109,7 +109,7 @@ pub struct Epoch {
     pub profile_interval: Duration,
     /// The most bytes that one epoch reads.
     pub bytes: usize,
-    /// The most epochs under way at once.
+    /// The most epochs of [`bytes`](Self::bytes) under way at once; smaller ones count by theirs.
     pub in_flight: u64,
 }
 

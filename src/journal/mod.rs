@@ -11,8 +11,9 @@
 //!
 //! Owns: the journal's form and protocol. Does not own: when something is bound, and what a process does then.
 //!
-//! Reading order: this file, `records`.
+//! Reading order: this file, `records`, `reading`.
 
+mod reading;
 mod records;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use thiserror::Error;
 
+use self::reading::{Line, Listing};
 pub use self::records::{Body, Bound, Generation, News, Record, folded, unfolded};
 use crate::machine::{Defect, Machine};
 use crate::runtime::store::{Created, Store};
@@ -80,59 +82,12 @@ fn segment_name(first: u64, last: u64) -> String {
     format!("{SEGMENTS}/{first:020}-{last:020}.zst")
 }
 
-/// The numbers of a segment, from its name.
-fn span(name: &str) -> Option<(u64, u64)> {
-    let (first, last) = name.rsplit('/').next()?.strip_suffix(".zst")?.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?))
-}
-
-/// What a store holds of a journal.
-#[derive(Debug, Default)]
-struct Listing {
-    /// Segments by their first and last number, in order.
-    segments: Vec<(u64, u64)>,
-    /// Records behind the newest segment.
-    records: Vec<u64>,
-    /// Records that are none: they lie below the end of the newest segment.
-    stray: Vec<u64>,
-}
-
-impl Listing {
-    fn of(store: &Store) -> Result<Self> {
-        let mut listing = Self::default();
-        // Records first: one that is merged in between is then in the segment that is listed after it.
-        let names = store.list(RECORDS)?;
-        listing.segments = store.list(SEGMENTS)?.iter().filter_map(|name| span(name)).collect();
-        // Of two that begin alike the longer one first: it holds the other.
-        listing.segments.sort_unstable_by_key(|(first, last)| (*first, std::cmp::Reverse(*last)));
-        let end = listing.end();
-        for number in names.iter().filter_map(|name| name.rsplit('/').next()?.parse::<u64>().ok()) {
-            if number > end { listing.records.push(number) } else { listing.stray.push(number) }
-        }
-        listing.records.sort_unstable();
-        Ok(listing)
-    }
-
-    fn end(&self) -> u64 {
-        self.segments.iter().map(|(_, last)| *last).max().unwrap_or(0)
-    }
-
-    /// Whether another segment holds all that this one does.
-    fn is_covered(&self, (first, last): (u64, u64)) -> bool {
-        self.segments.iter().any(|(from, to)| *from <= first && last <= *to && (*from, *to) != (first, last))
-    }
-
-    fn highest(&self) -> u64 {
-        self.records.last().copied().unwrap_or(0).max(self.end())
-    }
-}
-
 /// Reads all that a journal holds, in order.
 ///
 /// # Errors
 /// Where a record is missing or does not fit; the object is named.
 pub fn read_all(store: &Store) -> Result<Vec<Record>> {
-    Ok(read_lines(store)?.0.into_iter().map(|(record, _)| record).collect())
+    Ok(reading::all(store)?.0.into_iter().map(|(record, _)| record).collect())
 }
 
 /// The process that wrote the newest record; none where there is no record.
@@ -140,73 +95,7 @@ pub fn read_all(store: &Store) -> Result<Vec<Record>> {
 /// # Errors
 /// Where the store does not answer.
 pub fn owner(store: &Store) -> Result<Option<String>> {
-    for _ in 0..3 {
-        let listing = Listing::of(store)?;
-        let newest =
-            Listing { segments: listing.segments.iter().copied().max_by_key(|(_, last)| *last).into_iter().collect(), ..listing };
-        if let Some(lines) = read_listed(store, &newest)? {
-            return Ok(lines.last().map(|(record, _)| record.process.clone()));
-        }
-    }
-    bail!("the journal changes faster than it can be read");
-}
-
-/// A record with its line.
-type Line = (Record, String);
-
-fn read_lines(store: &Store) -> Result<(Vec<Line>, u64)> {
-    // A record that is merged while it is read is found at the second look.
-    for _ in 0..3 {
-        let listing = Listing::of(store)?;
-        if let Some(lines) = read_listed(store, &listing)? {
-            return Ok((lines, listing.end()));
-        }
-    }
-    bail!("the journal changes faster than it can be read");
-}
-
-/// The records of a listing; none where one of them has gone meanwhile.
-fn read_listed(store: &Store, listing: &Listing) -> Result<Option<Vec<Line>>> {
-    let mut lines: Vec<Line> = Vec::new();
-    let mut next = listing.segments.first().map_or(1, |(first, _)| *first);
-    let (mut hash, whole) = (String::new(), next == 1);
-    for (first, last) in &listing.segments {
-        let name = segment_name(*first, *last);
-        if *last < next {
-            // Somebody who was superseded merged what a newer segment holds as well.
-            continue;
-        }
-        if *first > next {
-            bail!("{name}: record {next} is missing before it");
-        }
-        let Some(packed) = store.get(&name)? else { return Ok(None) };
-        let text = zstd::decode_all(packed.as_slice()).with_context(|| format!("{name} is damaged"))?;
-        let text = String::from_utf8(text).with_context(|| format!("{name} is damaged"))?;
-        for line in text.lines().skip(usize::try_from(next - first)?) {
-            let known = (!lines.is_empty() || whole).then_some(hash.as_str());
-            let record = Record::parse(line, next, known).with_context(|| name.clone())?;
-            hash.clone_from(&record.hash);
-            lines.push((record, line.to_owned()));
-            next += 1;
-        }
-        if next != last + 1 {
-            bail!("{name} does not hold what its name says");
-        }
-    }
-    for number in &listing.records {
-        let name = record_name(*number);
-        if *number != next {
-            bail!("{}: record {next} is missing before it", name);
-        }
-        let Some(bytes) = store.get(&name)? else { return Ok(None) };
-        let line = String::from_utf8(bytes).with_context(|| format!("{name} is damaged"))?;
-        let known = (!lines.is_empty() || whole).then_some(hash.as_str());
-        let record = Record::parse(&line, next, known).with_context(|| name.clone())?;
-        hash.clone_from(&record.hash);
-        lines.push((record, line));
-        next += 1;
-    }
-    Ok(Some(lines))
+    Ok(reading::newest(store)?.map(|record| record.process))
 }
 
 /// The greatest generation in a journal.
@@ -228,7 +117,7 @@ impl Journal {
         notice: crate::kafka::Notice,
     ) -> Result<(Self, Vec<Record>), Refused> {
         loop {
-            let (mut lines, merged) = read_lines(&store).map_err(Refused::Failed)?;
+            let (mut lines, merged) = reading::all(&store).map_err(Refused::Failed)?;
             if machine.has(Defect::LastUnread) && lines.len() > 2 {
                 lines.pop();
             }

@@ -47,6 +47,38 @@ fn what_was_appended_is_read_again_over_segments() {
 }
 
 #[test]
+fn what_is_merged_again_and_again_while_it_is_read_is_read_to_the_end() {
+    let (_folder, store) = store();
+    let writer = std::cell::RefCell::new((begin(&store, "a"), 0));
+    let append = || {
+        let (journal, number) = &mut *writer.borrow_mut();
+        *number += 1;
+        journal.append(epoch(*number)).unwrap();
+        *number
+    };
+    while append() < 10 {}
+    // Each time that the reader comes to the records, they become a segment under its hands.
+    let merges = std::cell::Cell::new(0);
+    let lines = reading::tests::disturbed(&store, &|name| {
+        if name.starts_with(RECORDS) && merges.get() < 8 {
+            merges.set(merges.get() + 1);
+            while append() % SEGMENT_RECORDS as u64 != 10 {}
+        }
+    })
+    .unwrap();
+    assert_eq!((merges.get(), lines.len() as u64), (8, writer.borrow().1 + 1));
+    assert!(lines.iter().zip(1..).all(|((record, _), number)| record.number == number));
+
+    let nothing = reading::tests::disturbed(&store, &|name| {
+        if name.starts_with(RECORDS) {
+            store.delete(name).unwrap();
+        }
+    });
+    let told = format!("{:#}", nothing.unwrap_err());
+    assert!(told.contains("is missing before it"), "{told}");
+}
+
+#[test]
 fn an_older_start_can_bind_nothing_once_a_newer_one_has_begun() {
     let (_folder, store) = store();
     let mut older = begin(&store, "a");

@@ -266,7 +266,12 @@ impl Transactions for Transactional {
     }
 
     fn flush(&mut self, slice: Duration) -> Result<(), Refused> {
-        self.client.flush(slice).map_err(|error| refused("the records of a commit are not delivered", &error))
+        if kafka::delivered(&self.client, slice) {
+            return Ok(());
+        }
+        let why = self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+        let what = format!("the records of a commit are not delivered within {} s{why}", slice.as_secs());
+        Err(Refused { what, kind: Kind::Unclear })
     }
 
     fn commit(&mut self, slice: Duration) -> Result<(), Refused> {

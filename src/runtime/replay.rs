@@ -378,6 +378,7 @@ impl Run<'_> {
             at: Arc::new(AtomicU64::new(0)),
             number: Arc::new(AtomicU64::new(0)),
             full_every: FULL_EVERY,
+            last: Arc::default(),
             parts: has_state.then_some(part_in),
         };
         let publisher =

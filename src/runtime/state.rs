@@ -18,13 +18,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use tidemark_domain::player::{Player, RulebookChain};
+use tidemark_domain::player::RulebookChain;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::LOGIC_VERSION;
 pub use super::beside::{Beside, Known, Written};
 use super::store::Store;
-use crate::dataflows::ledger::{Group, Part, Rest, Restored};
+use crate::dataflows::ledger::{Group, Kept, Part, Rest, Restored, Rounds};
 use crate::epoch::{Epoch, Spread};
 use crate::machine::{Defect, Machine};
 use crate::sinks::tally::Progress;
@@ -302,7 +302,7 @@ impl State {
     }
 
     /// The players of one worker, from a chain of snapshots.
-    fn load_worker(&self, chain: &[&Manifest], worker: u32, spread: Spread) -> Result<Vec<Player>> {
+    fn load_worker(&self, chain: &[&Manifest], worker: u32, spread: Spread) -> Result<Vec<Kept>> {
         let mut groups = Groups::new();
         for part in chain {
             load_groups(&self.store, part, &mut groups, |group| spread.worker(u32::from(group)) == worker, |_| {})?;
@@ -323,7 +323,7 @@ impl State {
             chain.push(part.with_context(|| format!("snapshot {epoch}, which it needs, is missing"))?);
         }
         // Each worker's players on a thread of their own.
-        let loaded: Vec<Result<Vec<Player>>> = std::thread::scope(|scope| {
+        let loaded: Vec<Result<Vec<Kept>>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..spread.workers)
                 .map(|worker| {
                     scope.spawn({
@@ -348,7 +348,7 @@ impl State {
             worker.held = manifest.rest.iter().flat_map(|rest| rest.held.iter().cloned()).collect();
             worker.logical_time = logical_time;
             worker.next_revision = next_revision;
-            worker.profiles_at = manifest.rest.iter().map(|rest| rest.profiles_at).max().unwrap_or(i64::MIN);
+            worker.rounds = manifest.rest.iter().map(|rest| rest.rounds.clone()).fold(Rounds::default(), Rounds::later);
             worker.rulebook = RulebookChain { seq: rulebook.0, hash: rulebook.1 };
         }
         Ok(restored)

@@ -10,6 +10,7 @@
 mod ordering;
 mod outbox;
 mod players;
+mod profiles;
 mod snapshot;
 mod wheel;
 
@@ -26,8 +27,8 @@ use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
+use super::Job;
 use super::parcel::{Last, Packed, Parcel, Read};
-use super::{Job, Profiles};
 use crate::container::VecBuilder;
 use crate::epoch::{Epoch, Place, Spread};
 use crate::sinks::Lane;
@@ -40,7 +41,8 @@ use outbox::Outbox;
 use players::{Players, Slot};
 use wheel::Wheel;
 
-pub(crate) use snapshot::{FULL_EVERY, Group, Part, Rest, Restored, SnapshotPort};
+pub(crate) use profiles::Rounds;
+pub(crate) use snapshot::{FULL_EVERY, Group, Kept, Part, Rest, Restored, SnapshotPort, head};
 
 /// What an epoch amounts to at one worker.
 #[derive(Clone, Debug, Default)]
@@ -125,8 +127,7 @@ struct Ledger {
     snapshots: SnapshotPort,
     ready: Vec<Pending>,
     scratch: Vec<u8>,
-    /// The wall clock at which profiles were published last.
-    profiles_at: i64,
+    rounds: Rounds,
 }
 
 impl Ledger {
@@ -152,7 +153,7 @@ impl Ledger {
             snapshots,
             ready: Vec::new(),
             scratch: Vec::new(),
-            profiles_at: i64::MIN,
+            rounds: Rounds::default(),
         }
     }
 
@@ -193,7 +194,7 @@ impl Ledger {
         }
         self.advance(last);
         if !last {
-            self.publish_profiles(epoch, now);
+            self.publish_profiles(now, self.snapshots.is_last(epoch));
             self.snapshot(epoch);
         }
         Closed {
@@ -223,40 +224,6 @@ impl Ledger {
                 let wake = player.wake();
                 self.schedule(slot, wake);
             }
-        }
-    }
-
-    /// Publishes the profiles of players of whom something changed, where it is time to; and before a snapshot,
-    /// so that nothing is owed by what it holds.
-    fn publish_profiles(&mut self, epoch: Epoch, now: Option<i64>) {
-        let (Profiles::Every(interval), Some(now)) = (self.job.profiles, now) else { return };
-        if now < self.profiles_at.saturating_add(interval) && !self.snapshot_is_due(epoch) {
-            return;
-        }
-        self.profiles_at = now;
-        let mut slots = self.players.take_unpublished();
-        slots.sort_unstable();
-        for slot in slots {
-            self.publish_profile(slot, Instant(self.logical_time));
-        }
-    }
-
-    fn publish_profile(&mut self, slot: Slot, at: Instant) {
-        let reference = Arc::clone(&self.reference);
-        self.outbox.aim(self.players.group(slot));
-        if let Some(profile) = self.players.get_mut(slot).profile(at, &reference.rules) {
-            self.outbox.profile(&profile, false);
-        }
-    }
-
-    /// Something of a player may have changed, at `at`: a profile leaves at once, or later, or not before the end.
-    fn changed(&mut self, slot: Slot, at: Instant) {
-        let at_once = self.outbox.take_changed();
-        match self.job.profiles {
-            Profiles::End => {}
-            Profiles::Live | Profiles::Every(_) if at_once => self.publish_profile(slot, at),
-            Profiles::Live => {}
-            Profiles::Every(_) => self.players.unpublished(slot),
         }
     }
 
@@ -461,7 +428,7 @@ impl Ledger {
     fn finish(&mut self) {
         let reference = Arc::clone(&self.reference);
         let now = Instant(self.logical_time);
-        self.players.take_unpublished();
+        self.players.all_published();
         for slot in self.players.slots() {
             self.outbox.aim(self.players.group(slot));
             let player = self.players.get_mut(slot);

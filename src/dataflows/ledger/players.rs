@@ -21,8 +21,8 @@ pub(super) struct Players {
     chunks: Vec<Vec<Kept>>,
     /// Those that changed since the last snapshot.
     changed: Vec<Slot>,
-    /// Those of which something changed since their last profile.
-    unpublished: Vec<Slot>,
+    /// Those of which something changed since their last profile, by key group.
+    unpublished: Vec<Vec<Slot>>,
     count: u32,
     /// Bytes of all players, each as of the last snapshot that it was written to.
     bytes: u64,
@@ -133,17 +133,30 @@ impl Players {
         let kept = self.kept_mut(slot);
         if !kept.unpublished {
             kept.unpublished = true;
-            self.unpublished.push(slot);
+            let group = usize::from(kept.group);
+            if self.unpublished.len() <= group {
+                self.unpublished.resize_with(group + 1, Vec::new);
+            }
+            if let Some(slots) = self.unpublished.get_mut(group) {
+                slots.push(slot);
+            }
         }
     }
 
-    /// Those whose profile is to be published; asked once.
-    pub(super) fn take_unpublished(&mut self) -> Vec<Slot> {
-        let slots = std::mem::take(&mut self.unpublished);
+    /// Those of a key group whose profile is to be published; asked once.
+    pub(super) fn take_unpublished(&mut self, group: u32) -> Vec<Slot> {
+        let slots = self.unpublished.get_mut(group as usize).map(std::mem::take).unwrap_or_default();
         for slot in &slots {
             self.kept_mut(*slot).unpublished = false;
         }
         slots
+    }
+
+    /// Nobody's profile is to be published any more.
+    pub(super) fn all_published(&mut self) {
+        for group in 0..self.unpublished.len() as u32 {
+            self.take_unpublished(group);
+        }
     }
 
     /// The key group of a player.
@@ -175,13 +188,14 @@ impl Players {
         (self.kept(slot).hash & (PHASE_MS_MAX as u64 - 1)) as i64
     }
 
-    /// Every player with its group, or only those that changed; then nothing counts as changed.
-    pub(super) fn take(&mut self, all: bool, mut each: impl FnMut(u8, &mut Player)) {
+    /// Every player with its group and whether its profile is still to be published, or only those that changed; then
+    /// nothing counts as changed.
+    pub(super) fn take(&mut self, all: bool, mut each: impl FnMut(u8, bool, &mut Player)) {
         let changed = std::mem::take(&mut self.changed);
         if all {
             for kept in self.chunks.iter_mut().flatten() {
                 self.bytes = kept.weigh(self.bytes);
-                each(kept.group, &mut kept.player);
+                each(kept.group, kept.unpublished, &mut kept.player);
             }
             return;
         }
@@ -189,7 +203,7 @@ impl Players {
             let before = self.bytes;
             let kept = self.kept_mut(slot);
             let after = kept.weigh(before);
-            each(kept.group, &mut kept.player);
+            each(kept.group, kept.unpublished, &mut kept.player);
             self.bytes = after;
         }
     }

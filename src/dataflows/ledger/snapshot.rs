@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Atomic};
 use std::sync::mpsc::Sender;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::parcel::{Parcel, Settled};
 use super::Ledger;
+use super::profiles::Rounds;
 use crate::epoch::{Epoch, Spread};
 use crate::sources::decode::{Scratch, Verdict, decode};
 
@@ -27,8 +28,27 @@ pub(crate) struct SnapshotPort {
     pub(crate) number: Arc<AtomicU64>,
     /// The first of so many holds everything; the others what has changed.
     pub(crate) full_every: u64,
+    /// Whether the next one is the last of this process.
+    pub(crate) last: Arc<AtomicBool>,
     /// Where parts go; none where there are no snapshots.
     pub(crate) parts: Option<Sender<Part>>,
+}
+
+impl SnapshotPort {
+    /// Whether the last snapshot of this process is taken after this epoch.
+    pub(super) fn is_last(&self, epoch: Epoch) -> bool {
+        self.last.load(Atomic::Acquire) && self.at.load(Atomic::Acquire) == epoch
+    }
+}
+
+/// In the length before a player's record: its profile is still to be published. A snapshot that holds the player
+/// and is followed by others without it may say so although it has been published since; then it is published twice.
+const UNPUBLISHED: u32 = 1 << 31;
+
+/// The length of a player's record, from what stands before it, and whether its profile is still to be published.
+pub(crate) const fn head(bytes: [u8; 4]) -> (usize, bool) {
+    let head = u32::from_le_bytes(bytes);
+    ((head & !UNPUBLISHED) as usize, head & UNPUBLISHED != 0)
 }
 
 /// One worker's part of a snapshot.
@@ -55,15 +75,11 @@ pub(crate) struct Rest {
     pub(crate) logical_time: i64,
     /// The number of the next revision to be published.
     pub(crate) next_revision: u32,
-    /// The wall clock at which profiles were published last.
-    #[serde(default = "never")]
-    pub(crate) profiles_at: i64,
+    /// When profiles left.
+    #[serde(default)]
+    pub(crate) rounds: Rounds,
     /// The number and the hash of the last fact about the rulebook; only its owner's counts.
     pub(crate) rulebook: Option<(u64, Option<[u8; 32]>)>,
-}
-
-const fn never() -> i64 {
-    i64::MIN
 }
 
 /// A record that waits for its time.
@@ -90,23 +106,26 @@ impl HeldRecord {
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
     /// Its players.
-    pub(crate) players: Vec<Player>,
+    pub(crate) players: Vec<Kept>,
     /// Records that wait, of all workers: each takes its own.
     pub(crate) held: Vec<HeldRecord>,
     /// Logical time.
     pub(crate) logical_time: i64,
     /// The number of the next revision to be published.
     pub(crate) next_revision: u32,
-    /// The wall clock at which profiles were published last.
-    pub(crate) profiles_at: i64,
+    /// When profiles left.
+    pub(crate) rounds: Rounds,
     /// The chain of facts about the rulebook.
     pub(crate) rulebook: RulebookChain,
 }
 
+/// A player, and whether its profile is still to be published.
+pub(crate) type Kept = (Player, bool);
+
 /// The players of one key group, as snapshots that are read one after the other leave them.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    players: Vec<Option<Player>>,
+    players: Vec<Option<Kept>>,
     /// Where each of them stands; known once a snapshot is read over another one. Nothing goes by its order.
     places: HashMap<String, usize>,
 }
@@ -119,23 +138,24 @@ impl Group {
     pub(crate) fn read(&mut self, mut bytes: &[u8]) -> Result<(), RecordError> {
         let over = !self.players.is_empty();
         if over && self.places.is_empty() {
-            let keys = self.players.iter().map(|player| player.as_ref().map_or("", Player::key).to_owned());
+            let keys = self.players.iter().map(|kept| kept.as_ref().map_or("", |(player, _)| player.key()).to_owned());
             self.places = keys.zip(0..).collect();
         }
         while !bytes.is_empty() {
-            let (head, rest) = bytes.split_first_chunk::<4>().ok_or(RecordError::Damaged)?;
-            let (record, behind) = rest.split_at_checked(u32::from_le_bytes(*head) as usize).ok_or(RecordError::Damaged)?;
+            let (before, rest) = bytes.split_first_chunk::<4>().ok_or(RecordError::Damaged)?;
+            let (length, unpublished) = head(*before);
+            let (record, behind) = rest.split_at_checked(length).ok_or(RecordError::Damaged)?;
             bytes = behind;
             if !over {
-                self.players.push(Some(Player::restore(record, None)?));
+                self.players.push(Some((Player::restore(record, None)?, unpublished)));
                 continue;
             }
             let key = Player::key_of(record)?;
             match self.places.get(key).and_then(|place| self.players.get_mut(*place)) {
-                Some(player) => *player = Some(Player::restore(record, player.take())?),
+                Some(kept) => *kept = Some((Player::restore(record, kept.take().map(|(player, _)| player))?, unpublished)),
                 None => {
                     self.places.insert(key.to_owned(), self.players.len());
-                    self.players.push(Some(Player::restore(record, None)?));
+                    self.players.push(Some((Player::restore(record, None)?, unpublished)));
                 }
             }
         }
@@ -148,7 +168,7 @@ impl Group {
     }
 
     /// All of them.
-    pub(crate) fn into_players(self) -> impl Iterator<Item = Player> {
+    pub(crate) fn into_players(self) -> impl Iterator<Item = Kept> {
         self.players.into_iter().flatten()
     }
 }
@@ -167,12 +187,12 @@ impl Ledger {
         let Some(parts) = self.snapshots.parts.clone() else { return };
         let full = self.snapshots.number.load(Atomic::Acquire) % self.snapshots.full_every == 1;
         let mut groups: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
-        self.players.take(full, |group, player| {
+        self.players.take(full, |group, unpublished, player| {
             let bytes = groups.entry(group).or_default();
             let start = bytes.len();
             bytes.extend_from_slice(&[0; 4]);
             player.save(if full { Saved::Full } else { Saved::Delta }, bytes);
-            let length = (bytes.len() - start - 4) as u32;
+            let length = (bytes.len() - start - 4) as u32 | if unpublished { UNPUBLISHED } else { 0 };
             if let Some(head) = bytes.get_mut(start..start + 4) {
                 head.copy_from_slice(&length.to_le_bytes());
             }
@@ -181,7 +201,7 @@ impl Ledger {
             held: self.held(),
             logical_time: self.logical_time,
             next_revision: self.next_revision,
-            profiles_at: self.profiles_at,
+            rounds: self.rounds.clone(),
             rulebook: self.owns_rulebook.then_some((self.rulebook.seq, self.rulebook.hash)),
         };
         // The receiver is gone only when the run is being ended.
@@ -209,14 +229,17 @@ impl Ledger {
     pub(super) fn restore(&mut self, state: Restored) {
         self.logical_time = state.logical_time;
         self.next_revision = state.next_revision;
-        self.profiles_at = state.profiles_at;
+        self.rounds = state.rounds;
         self.rulebook = state.rulebook;
-        for player in state.players {
+        for (player, unpublished) in state.players {
             let key = player.key().as_bytes();
             let (hash, group) = (xxh3_64(key), Spread::group(key) as u8);
             let wake = player.wake();
             let slot = self.players.insert(hash, group, player);
             self.schedule(slot, wake);
+            if unpublished {
+                self.players.unpublished(slot);
+            }
         }
         self.players.all_saved();
         let mut parcel = Parcel::default();

@@ -21,6 +21,10 @@ use crate::sinks::tally::Progress;
 use crate::sinks::{Lane, Proof, Sink as _};
 use crate::sources::Partition;
 
+/// How often the offsets of sources are committed for tools that show lag: more often is seen by nobody, and costs two
+/// requests of every transaction.
+const OFFSETS_EVERY: Duration = Duration::from_secs(1);
+
 /// Where facts go.
 pub(super) enum Target {
     /// To the shards' threads.
@@ -70,6 +74,8 @@ pub(super) struct Committer {
     /// Commits that are not visible yet.
     pub(super) pending: VecDeque<Pending>,
     pub(super) last_commit: (Epoch, Duration),
+    /// When offsets were committed last.
+    pub(super) last_offsets: Option<Duration>,
     /// What each worker holds.
     pub(super) held: BTreeMap<u32, Held>,
 }
@@ -133,7 +139,7 @@ impl Committer {
         self.control.tell(&self.progress, held);
         let due = self.snapshots.at.load(Ordering::Acquire) == epoch;
         if last || due {
-            self.commit(due)?;
+            self.commit(due, true)?;
         }
         Ok(())
     }
@@ -172,10 +178,12 @@ impl Committer {
         Ok(())
     }
 
-    /// Everything so far is to become visible.
-    fn commit(&mut self, snapshot: bool) -> Result<(), Failure> {
-        let epoch = self.progress.epoch;
-        self.last_commit = (epoch, self.machine.now());
+    /// Everything so far is to become visible, with the offsets of the sources where `all` is or it is time for them.
+    fn commit(&mut self, snapshot: bool, all: bool) -> Result<(), Failure> {
+        let (epoch, now) = (self.progress.epoch, self.machine.now());
+        self.last_commit = (epoch, now);
+        let all = all || self.last_offsets.is_none_or(|at| now - at >= OFFSETS_EVERY);
+        self.last_offsets = if all { Some(now) } else { self.last_offsets };
         self.machine.pass("commit.asked-for");
         let mut kept = snapshot.then(|| Box::new(self.progress.clone()));
         if self.machine.has(Defect::SnapshotAhead)
@@ -189,7 +197,8 @@ impl Committer {
                     let _gone = binder.send(binder::Message::Wanted(epoch));
                 }
                 for (shard, (work, ..)) in (0_u32..).zip(shards.iter()) {
-                    let offsets = offsets(&self.progress.places, &self.partitions, &self.names_at_sink, shard, self.shards);
+                    let names = if all { self.names_at_sink.as_slice() } else { &[] };
+                    let offsets = offsets(&self.progress.places, &self.partitions, names, shard, self.shards);
                     let commit = Commit { epoch, logical_time: self.progress.logical_time, offsets };
                     let _gone = self.machine.send(work, Work::Commit(Box::new(commit)));
                 }
@@ -222,7 +231,7 @@ impl Committer {
         }
         let (epoch, at) = self.last_commit;
         if self.pending.is_empty() && self.progress.epoch > epoch && self.machine.now() - at >= self.interval {
-            self.commit(false)?;
+            self.commit(false, false)?;
         }
         Ok(())
     }

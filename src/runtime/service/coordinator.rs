@@ -10,6 +10,7 @@ use super::binder;
 use super::ends::Watermarks;
 use super::history::take;
 use super::pipeline::Pipeline;
+use super::room::Room;
 use super::wall::WallClock;
 use super::worker::{Cut, Extra, Opening, Way, totals};
 use crate::dataflows::ledger::SnapshotPort;
@@ -77,7 +78,7 @@ pub(super) struct Coordinator {
     news: Vec<NewsSource>,
     epoch: Epoch,
     last_now: i64,
-    in_flight: u64,
+    room: Room,
     /// How many snapshots were asked for.
     asked: u64,
     cutting: Cutting,
@@ -115,7 +116,7 @@ impl Coordinator {
             news: pipeline.news,
             epoch: pipeline.first,
             last_now: last_now.unwrap_or(i64::MIN),
-            in_flight: pipeline.in_flight,
+            room: Room::new(pipeline.in_flight, cutting.bytes),
             asked: 0,
             cutting,
         }
@@ -308,6 +309,7 @@ impl Coordinator {
 
     /// Has one taken after the next epoch, once the one before is written.
     fn ask_for_last_snapshot(&mut self) {
+        self.snapshots.last.store(true, Ordering::Release);
         while !self.ask_for_snapshot() && !self.control.stopped() {
             self.machine.sleep(Duration::from_millis(1));
         }
@@ -449,8 +451,9 @@ impl Coordinator {
     }
 
     /// Has the workers read for an epoch, once there is room for it.
-    fn open(&self, mut opening: Opening) -> Result<Vec<Cut>, Failure> {
-        while opening.epoch > self.control.taken.load(Ordering::Acquire) + self.in_flight {
+    fn open(&mut self, mut opening: Opening) -> Result<Vec<Cut>, Failure> {
+        let epoch = opening.epoch;
+        while !self.room.is_free(self.control.taken.load(Ordering::Acquire)) {
             if self.control.stopped() {
                 return Ok(Vec::new());
             }
@@ -469,6 +472,7 @@ impl Coordinator {
                 Err(_) => return Ok(Vec::new()),
             }
         }
+        self.room.add(epoch, cuts.iter().map(|cut| cut.bytes).sum());
         Ok(cuts)
     }
 }

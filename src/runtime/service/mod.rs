@@ -23,6 +23,7 @@ mod coordinator;
 mod ends;
 mod history;
 mod pipeline;
+mod room;
 mod topics;
 mod verify;
 mod wall;
@@ -153,6 +154,9 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
+/// So many epochs wait for a shard at most while it commits; before that, their bytes are too many.
+const WAITING: usize = 1_024;
+
 /// Starts the shards' threads.
 fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control: &Arc<Control>) -> Result<Target, Failure> {
     let mut shards = Vec::new();
@@ -160,7 +164,7 @@ fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control:
     let surroundings = Surroundings { notice: Arc::clone(&options.notice), superseded: begun.superseded_later(options) };
     let first = begun.progress.epoch;
     for (number, (producer, records)) in (0_u32..).zip(std::mem::take(&mut begun.shards)) {
-        let (work_in, work) = sync_channel(64);
+        let (work_in, work) = sync_channel(WAITING);
         let gauge = Arc::new(Gauge::default());
         gauge.taken.store(first, Ordering::Release);
         gauge.committed.store(first, Ordering::Release);

@@ -170,7 +170,7 @@ fn writer(
     others: &mut Vec<Thread<()>>,
 ) -> Result<(SnapshotPort, Option<Sender<Event>>), Failure> {
     let full_every = if plan.machine.is_simulated() { SIMULATED_FULL_EVERY } else { FULL_EVERY };
-    let port = SnapshotPort { at: Arc::default(), number: Arc::default(), full_every, parts: None };
+    let port = SnapshotPort { at: Arc::default(), number: Arc::default(), full_every, last: Arc::default(), parts: None };
     let Some(state) = plan.state.take() else { return Ok((port, None)) };
     let (event_in, events) = channel();
     let (part_in, parts) = channel();
@@ -230,6 +230,7 @@ impl Pipeline {
             committed,
             pending: VecDeque::new(),
             last_commit: (first, plan.machine.now()),
+            last_offsets: None,
             held: BTreeMap::new(),
         };
         // The ways to the writer of snapshots are the workers' alone: when they have ended, it does.

@@ -62,6 +62,7 @@ pub(super) struct Cut {
     /// Whether more is there at once.
     pub(super) full: bool,
     pub(super) count: u64,
+    pub(super) bytes: u64,
     pub(super) input: u64,
     /// The least clock of its partitions.
     pub(super) least: i64,
@@ -221,6 +222,7 @@ impl Reader<'_> {
             None => self.read_live(&opening)?,
         };
         let (count, input) = totals(batches.iter().map(|(number, batch)| (*number, batch)), &self.job.partitions);
+        let bytes = batches.iter().map(|(_, batch)| batch.bytes.len() as u64).sum();
         let at_end: Vec<u32> = match &opening.drain {
             _ if replayed => std::mem::take(&mut opening.at_end),
             Some(ends) => {
@@ -239,6 +241,7 @@ impl Reader<'_> {
             at_end: at_end.iter().filter(own).copied().collect(),
             full,
             count,
+            bytes,
             input,
             least: least.unwrap_or(i64::MAX),
         };
