@@ -70,9 +70,11 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker")
 }
 
+/// With Java's whole compiler, as people run it.
 fn run(verb: &str, folder: &Path) {
     let mut command = Command::new(script());
     command.arg(verb).arg(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    command.env("TIDEMARK_KAFKA_JVM", "-XX:+TieredCompilation");
     let status = command.status().expect("tests/kafka/broker");
     assert!(status.success(), "tests/kafka/broker {verb} {}", folder.display());
 }

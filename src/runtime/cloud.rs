@@ -14,6 +14,8 @@ use object_store::path::Path as Name;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, RetryConfig};
 
+use super::store::lacks_bucket;
+
 /// How long a request is made again by itself: whoever asked tells a person, and asks on.
 const RETRIES_MAX: usize = 4;
 const RETRIES_WITHIN: Duration = Duration::from_secs(8);
@@ -88,16 +90,23 @@ impl<'u> Place<'u> {
     }
 
     /// Why a store does not let itself be looked at, and what to do.
-    pub(super) fn in_words(&self, url: &str, error: object_store::Error) -> anyhow::Error {
+    pub(super) fn in_words(&self, url: &str, error: &object_store::Error) -> anyhow::Error {
         use object_store::Error;
-        let what = match &error {
-            Error::NotFound { .. } => format!("there is no bucket {}: make it first, Tidemark makes none", self.bucket),
+        // It has all that it follows from in its own words, and those once more behind each.
+        let said = error.to_string();
+        let what = match error {
+            _ if lacks_bucket(error) => {
+                return anyhow!(
+                    "cannot open the store {url}: there is no bucket {}: make it first, Tidemark makes none",
+                    self.bucket
+                );
+            }
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 format!("this process may not list bucket {}: its keys come from {}", self.bucket, self.cloud.variables())
             }
             _ => format!("it does not answer; where it is and its keys come from {}", self.cloud.variables()),
         };
-        anyhow!(error).context(format!("cannot open the store {url}: {what}"))
+        anyhow!("cannot open the store {url}: {what}: {said}")
     }
 }
 

@@ -21,7 +21,8 @@ pub fn folder_of(url: &str) -> Option<&Path> {
 /// What stores answer for an object where there is no bucket to look into: S3, Azure, Google.
 const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"];
 
-fn lacks_bucket(error: &object_store::Error) -> bool {
+/// Whether an error says that there is no bucket; it has no kind of its own.
+pub(super) fn lacks_bucket(error: &object_store::Error) -> bool {
     let text = error.to_string();
     NO_BUCKET.iter().any(|sign| text.contains(sign))
 }
@@ -107,7 +108,7 @@ impl Store {
         let runtime = super::cloud::runtime().context("cannot start the store's runtime")?;
         let objects = place.open(folder).with_context(|| format!("cannot open the store {url}"))?;
         let mut all = objects.list(None);
-        runtime.block_on(all.try_next()).map_err(|error| place.in_words(url, error))?;
+        runtime.block_on(all.try_next()).map_err(|error| place.in_words(url, &error))?;
         Ok(Self { objects, mark: None, runtime })
     }
 

@@ -250,10 +250,8 @@ impl Shard {
             }
             match self.recover(&record)? {
                 None => return Ok(false),
-                Some(true) => {
-                    self.prove()?;
-                    break;
-                }
+                Some(true) if self.prove()? => break,
+                Some(true) => return Ok(false),
                 Some(false) => attempt = self.again(&record, commit),
             }
         }
@@ -267,13 +265,37 @@ impl Shard {
     }
 
     /// The progress record is there: so must be everything that it speaks of. A client has been seen to lose records
-    /// and to commit what was left (librdkafka issue 3575).
-    fn prove(&self) -> Result<(), Failure> {
+    /// and to commit what was left (librdkafka issue 3575). False where the process is to end before that is known.
+    fn prove(&self) -> Result<bool, Failure> {
         let read = || -> anyhow::Result<()> {
             let progress = tail::progress(&self.outputs, &[self.number], u64::MAX)?;
             tail::check_last(&self.outputs, &progress).map(drop)
         };
-        read().map_err(|error| Failure::Failed(error.context("a commit whose outcome was not known was read back")))
+        let mut silence = kafka::Silence::default();
+        loop {
+            match read() {
+                Ok(()) => return Ok(true),
+                Err(error) if self.outputs.brokers.is_theirs(&error) => {
+                    if (self.stop)() {
+                        return Ok(false);
+                    }
+                    self.wait(&mut silence, &error);
+                }
+                Err(error) => return Err(Failure::Failed(error.context("a commit whose outcome was not known was read back"))),
+            }
+        }
+    }
+
+    /// Waits a little for the brokers, and says so every ten seconds.
+    fn wait(&self, silence: &mut kafka::Silence, error: &anyhow::Error) {
+        if let Some(seconds) = silence.lasts() {
+            (self.surroundings.notice)(&format!(
+                "waiting for Kafka at {} since {seconds} s (shard {}): {error:#}",
+                self.outputs.brokers.address(),
+                self.number
+            ));
+        }
+        self.outputs.machine.sleep(Duration::from_millis(200));
     }
 
     /// Sends what is held once more, in a new transaction, and commits it.
@@ -376,16 +398,7 @@ impl Shard {
                 }
                 // What was read says that no waiting helps: a transaction hangs, or a record is not what it has to be.
                 Err(error) if !self.outputs.brokers.is_theirs(&error) => return Err(Failure::Failed(error)),
-                Err(error) => {
-                    if let Some(seconds) = silence.lasts() {
-                        (self.surroundings.notice)(&format!(
-                            "waiting for Kafka at {} since {seconds} s (shard {}): {error:#}",
-                            self.outputs.brokers.address(),
-                            self.number
-                        ));
-                    }
-                    self.outputs.machine.sleep(Duration::from_millis(200));
-                }
+                Err(error) => self.wait(&mut silence, &error),
             }
         }
     }
