@@ -7,6 +7,7 @@ mod faults;
 mod killed;
 #[cfg(feature = "cloud")]
 mod minio;
+mod profiles;
 mod rig;
 mod running;
 #[cfg(feature = "tls")]
