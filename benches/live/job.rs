@@ -109,7 +109,8 @@ impl<'a> Job<'a> {
         let name = unique(name);
         let job = Self { bench: input.bench, folder: input.bench.folder.join(&name), prefix: format!("{name}-") };
         std::fs::create_dir_all(&job.folder).expect("the folder can be made");
-        let pairs: Vec<_> = job.bench.sink_settings().iter().map(|(key, value)| format!("\"{key}\" = \"{value}\"")).collect();
+        let pairs: Vec<_> =
+            super::settings(&job.bench.arguments).iter().map(|(key, value)| format!("\"{key}\" = \"{value}\"")).collect();
         let text = format!(
             "[job]\nname = \"{name}\"\nshards = {SHARDS}\n[store]\nurl = \"{store}\"\n\
              [[source]]\nbrokers = \"{brokers}\"\ntopics = [\"{BETS}\"]\ntopic_prefix = \"{read}\"\n\

@@ -53,11 +53,6 @@ impl Bench {
         self.broker.address()
     }
 
-    /// Settings of librdkafka that producers of facts get: `--librdkafka NAME=VALUE,NAME=VALUE`.
-    pub(crate) fn sink_settings(&self) -> BTreeMap<String, String> {
-        settings(&self.arguments)
-    }
-
     /// A copy of the default programme with some of its text changed.
     pub(crate) fn programme(&self, name: &str, edits: &[(&str, &str)]) -> PathBuf {
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("programme/programme.yaml");
@@ -73,7 +68,7 @@ impl Bench {
     }
 }
 
-/// What `--librdkafka` says.
+/// Settings of librdkafka that producers of facts get: `--librdkafka NAME=VALUE,NAME=VALUE`.
 pub(crate) fn settings(arguments: &Arguments) -> BTreeMap<String, String> {
     let pairs = arguments.text("--librdkafka").unwrap_or_default();
     let pair = |text: &str| {

@@ -60,7 +60,7 @@ impl Listing {
 pub(super) type Line = (Record, String);
 
 /// How an object is fetched by its name; none where it is not there.
-type Get<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>>;
+pub(super) type Get<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>>;
 
 /// All records of a journal, and the number of the last one that is merged.
 pub(super) fn all(store: &Store) -> Result<(Vec<Line>, u64)> {
@@ -79,7 +79,7 @@ pub(super) fn newest(store: &Store) -> Result<Option<Record>> {
 }
 
 /// What was merged while it was read is found at the next look, which goes on where the one before ended.
-fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<(Vec<Line>, u64)> {
+pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<(Vec<Line>, u64)> {
     let (mut reading, mut idle) = (Reading::default(), 0);
     loop {
         let (listing, before) = (list()?, reading.next);
@@ -152,19 +152,5 @@ impl Reading {
         self.lines.push((record, line.to_owned()));
         self.next += 1;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// Reads all, and calls `between` before each object is fetched.
-    pub(in crate::journal) fn disturbed(store: &Store, between: &dyn Fn(&str)) -> Result<Vec<Line>> {
-        let get = |name: &str| {
-            between(name);
-            store.get(name)
-        };
-        Ok(read(&|| Listing::of(store), &get)?.0)
     }
 }

@@ -46,6 +46,15 @@ fn what_was_appended_is_read_again_over_segments() {
     assert_eq!(read_all(&store).unwrap().len(), 603);
 }
 
+/// Reads all, and calls `between` before each object is fetched.
+fn disturbed(store: &Store, between: &dyn Fn(&str)) -> Result<Vec<Line>> {
+    let get = |name: &str| {
+        between(name);
+        store.get(name)
+    };
+    Ok(reading::read(&|| Listing::of(store), &get)?.0)
+}
+
 #[test]
 fn what_is_merged_again_and_again_while_it_is_read_is_read_to_the_end() {
     let (_folder, store) = store();
@@ -59,7 +68,7 @@ fn what_is_merged_again_and_again_while_it_is_read_is_read_to_the_end() {
     while append() < 10 {}
     // Each time that the reader comes to the records, they become a segment under its hands.
     let merges = std::cell::Cell::new(0);
-    let lines = reading::tests::disturbed(&store, &|name| {
+    let lines = disturbed(&store, &|name| {
         if name.starts_with(RECORDS) && merges.get() < 8 {
             merges.set(merges.get() + 1);
             while append() % SEGMENT_RECORDS as u64 != 10 {}
@@ -69,7 +78,7 @@ fn what_is_merged_again_and_again_while_it_is_read_is_read_to_the_end() {
     assert_eq!((merges.get(), lines.len() as u64), (8, writer.borrow().1 + 1));
     assert!(lines.iter().zip(1..).all(|((record, _), number)| record.number == number));
 
-    let nothing = reading::tests::disturbed(&store, &|name| {
+    let nothing = disturbed(&store, &|name| {
         if name.starts_with(RECORDS) {
             store.delete(name).unwrap();
         }

@@ -92,21 +92,20 @@ impl<'u> Place<'u> {
     /// Why a store does not let itself be looked at, and what to do.
     pub(super) fn in_words(&self, url: &str, error: &object_store::Error) -> anyhow::Error {
         use object_store::Error;
-        // It has all that it follows from in its own words, and those once more behind each.
-        let said = error.to_string();
+        if lacks_bucket(error) || matches!(error, Error::NotFound { .. }) {
+            return anyhow!(
+                "cannot open the store {url}: there is no bucket {}: make it first, Tidemark makes none",
+                self.bucket
+            );
+        }
         let what = match error {
-            _ if lacks_bucket(error) => {
-                return anyhow!(
-                    "cannot open the store {url}: there is no bucket {}: make it first, Tidemark makes none",
-                    self.bucket
-                );
-            }
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 format!("this process may not list bucket {}: its keys come from {}", self.bucket, self.cloud.variables())
             }
             _ => format!("it does not answer; where it is and its keys come from {}", self.cloud.variables()),
         };
-        anyhow!("cannot open the store {url}: {what}: {said}")
+        // As one text: it has all that it follows from in its own words, and as a chain those once more behind each.
+        anyhow!("cannot open the store {url}: {what}: {error}")
     }
 }
 

@@ -229,11 +229,17 @@ fn refused(doing: &str, error: &KafkaError) -> Refused {
     Refused { what: format!("{doing}: {error}"), kind }
 }
 
+impl Transactional {
+    /// What the client met last, in brackets.
+    fn why(&self) -> String {
+        self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default()
+    }
+}
+
 impl Transactions for Transactional {
     fn init(&mut self, slice: Duration) -> Result<(), Refused> {
         self.client.init_transactions(slice).map_err(|error| {
-            let why = self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-            let doing = format!("the brokers at {} do not accept the transactional id {}{why}", self.brokers, self.id);
+            let doing = format!("the brokers at {} do not accept the transactional id {}{}", self.brokers, self.id, self.why());
             refused(&doing, &error)
         })
     }
@@ -269,16 +275,14 @@ impl Transactions for Transactional {
         if kafka::delivered(&self.client, slice) {
             return Ok(());
         }
-        let why = self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-        let what = format!("the records of a commit are not delivered within {} s{why}", slice.as_secs());
+        let what = format!("the records of a commit are not delivered within {} s{}", slice.as_secs(), self.why());
         Err(Refused { what, kind: Kind::Unclear })
     }
 
     fn commit(&mut self, slice: Duration) -> Result<(), Refused> {
-        self.client.commit_transaction(slice).map_err(|error| {
-            let why = self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-            refused(&format!("the commit's outcome is not known{why}"), &error)
-        })?;
+        self.client
+            .commit_transaction(slice)
+            .map_err(|error| refused(&format!("the commit's outcome is not known{}", self.why()), &error))?;
         if self.client.context().undelivered() > 0 {
             return Err(Refused { what: "a commit left records out".to_owned(), kind: Kind::Unclear });
         }

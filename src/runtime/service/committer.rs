@@ -183,7 +183,9 @@ impl Committer {
         let (epoch, now) = (self.progress.epoch, self.machine.now());
         self.last_commit = (epoch, now);
         let all = all || self.last_offsets.is_none_or(|at| now - at >= OFFSETS_EVERY);
-        self.last_offsets = if all { Some(now) } else { self.last_offsets };
+        if all {
+            self.last_offsets = Some(now);
+        }
         self.machine.pass("commit.asked-for");
         let mut kept = snapshot.then(|| Box::new(self.progress.clone()));
         if self.machine.has(Defect::SnapshotAhead)
