@@ -36,6 +36,22 @@ impl<T: Default> Pool<T> {
     }
 }
 
+/// Below this a buffer is kept, however little it held.
+const SMALL_MAX: usize = 64 << 10;
+/// A buffer that has room for more than this many times what it held is given back to the system.
+const ROOM_MAX: usize = 4;
+
+/// Empties a buffer that goes round, with its memory as long as that is in proportion. After a pause every epoch is large,
+/// and each buffer that goes round has its turn with one: in the end all of them would be as large as the largest.
+pub(crate) fn emptied<T>(buffer: &mut Vec<T>) {
+    let room = buffer.capacity();
+    if room * size_of::<T>() > SMALL_MAX && room / ROOM_MAX > buffer.len() {
+        *buffer = Vec::new();
+    } else {
+        buffer.clear();
+    }
+}
+
 static BYTES: Pool<Vec<u8>> = Pool::new();
 
 /// An empty buffer, with memory if there is one free.
@@ -45,7 +61,27 @@ pub(crate) fn take() -> Vec<u8> {
 
 /// Gives a buffer back.
 pub(crate) fn give(mut buffer: Vec<u8>) {
-    buffer.clear();
+    emptied(&mut buffer);
     let bytes = buffer.capacity();
     BYTES.give(buffer, bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SMALL_MAX, emptied};
+
+    #[test]
+    fn a_buffer_keeps_its_memory_as_long_as_it_is_in_proportion() {
+        for (held, kept) in [(SMALL_MAX, true), (SMALL_MAX / 4 + 1, true), (SMALL_MAX / 8, false), (0, false)] {
+            let mut buffer = vec![0_u8; SMALL_MAX + 4];
+            buffer.shrink_to_fit();
+            buffer.truncate(held);
+            emptied(&mut buffer);
+            assert_eq!((buffer.len(), buffer.capacity() > 0), (0, kept), "{held} bytes");
+        }
+        let mut small = vec![0_u8; 100];
+        small.truncate(1);
+        emptied(&mut small);
+        assert!(small.capacity() >= 100);
+    }
 }

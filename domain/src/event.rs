@@ -84,6 +84,13 @@ pub enum EventKind<'a> {
     DepositMade {
         /// Whether its status is approved; another status has no effect and leaves no identity (B21).
         approved: bool,
+        /// In which currency it was paid.
+        currency: &'a str,
+    },
+    /// A win, or a withdrawal that was paid: of its amount nothing is read but whether it can be converted.
+    Money {
+        /// In which currency; a withdrawal may leave it out.
+        currency: Option<&'a str>,
     },
     /// A session began; activity where the programme says so.
     SessionStarted,

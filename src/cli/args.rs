@@ -1,8 +1,8 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Tidemark knows, at every moment and to the cent, what each player's play entitles them to
 ///
@@ -122,6 +122,25 @@ pub struct Verify {
     pub json: bool,
 }
 
+/// A configuration, named alone or as other commands take it.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The file [default: tidemark.toml]
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    path: Option<PathBuf>,
+    /// The file, as other commands take it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.path.as_deref().or(self.config.as_deref()).unwrap_or_else(|| Path::new("tidemark.toml"))
+    }
+}
+
 /// `config …`
 #[derive(Debug, Subcommand)]
 pub enum Config {
@@ -131,8 +150,8 @@ pub enum Config {
     #[command(after_help = "Example:\n  tidemark config check tidemark.toml")]
     Check {
         /// The file
-        #[arg(default_value = "tidemark.toml")]
-        path: PathBuf,
+        #[command(flatten)]
+        file: ConfigFile,
         /// Print the problems as a JSON list
         #[arg(long)]
         json: bool,
@@ -143,8 +162,8 @@ pub enum Config {
     #[command(after_help = "Example:\n  TIDEMARK__JOB__WORKERS=4 tidemark config print tidemark.toml")]
     Print {
         /// The file
-        #[arg(default_value = "tidemark.toml")]
-        path: PathBuf,
+        #[command(flatten)]
+        file: ConfigFile,
     },
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::print;
 use crate::config::{self, Config, Mode, Problem};
 use crate::runtime::Failure;
+use crate::runtime::programme::load_programme;
 
 /// The exit code of a configuration that is not sound.
 const UNSOUND: u8 = 78;
@@ -89,6 +90,10 @@ fn in_words(path: &Path, config: &Config) -> String {
     text.push_str(&format!("  begins with the programme {}\n", config.programme.path.display()));
     for warning in &config.warnings {
         text.push_str(&format!("warning: {warning}\n"));
+    }
+    // It may be brought there later; a start needs it.
+    if let Err(wrong) = load_programme(&config.programme.path) {
+        text.push_str(&format!("warning: `tidemark run` would not start: {wrong}\n"));
     }
     text
 }

@@ -83,6 +83,7 @@ fn in_words(summary: &Summary, out: &Path, elapsed: Duration) -> String {
         ("beyond --until", summary.beyond_until),
         ("reversals without their bet", summary.unmatched_reversals),
         ("bets on games without a weight", summary.unknown_game_total),
+        ("other amounts without a rate", summary.fx_missing_total),
     ];
     for (at, (what, number)) in counts.into_iter().enumerate() {
         if at == 0 || number > 0 {

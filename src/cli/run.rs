@@ -16,6 +16,7 @@ use crate::runtime::service::{self, Options, Outcome, World};
 /// # Errors
 /// Why it ended.
 pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
+    keep_memory();
     let mut config = config::load(&arguments.config)?;
     if let Some(workers) = arguments.workers {
         config.job.workers = workers;
@@ -32,7 +33,6 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
                 .to_owned(),
         ));
     }
-    keep_memory();
     for warning in &config.warnings {
         eprintln!("tidemark: warning: {warning}");
     }

@@ -9,8 +9,9 @@ use tidemark_domain::time::Instant;
 
 use super::print;
 use crate::dataflows::ledger::head;
-use crate::epoch::Epoch;
-use crate::runtime::state::{Groups, JobFile, Manifest, State, load_groups};
+use crate::epoch::{Epoch, KEY_GROUPS, Spread};
+use crate::runtime::manifest::read_groups;
+use crate::runtime::state::{JobFile, Manifest, State};
 use crate::runtime::store::{self, Store};
 use crate::runtime::{Failure, LOGIC_VERSION};
 
@@ -36,8 +37,10 @@ struct Row {
     events: u64,
     groups: usize,
     bytes: u64,
-    /// Records of players in it: all of them, or those that changed.
+    /// Records of players in it: all of some key groups, and those that changed of others.
     records: u64,
+    /// Key groups of which it holds all.
+    whole_groups: usize,
     /// Players after it, those of the snapshots that it needs included.
     players: Option<u64>,
     /// Why it cannot be used.
@@ -79,43 +82,40 @@ fn look(folder: &Path) -> Result<View> {
             incomplete.push(epoch);
         }
     }
-    let mut rows: Vec<Row> = Vec::new();
-    // The players as the chain of snapshots so far has them, and the last of that chain.
-    let mut chain: (Groups, Option<Epoch>) = (Groups::new(), None);
-    for manifest in &manifests {
-        if manifest.full {
-            chain = (Groups::new(), None);
+    let own: Vec<(Epoch, Result<u64>)> = manifests.iter().map(|manifest| (manifest.epoch, count_all(&store, manifest))).collect();
+    let mut rows: Vec<Row> = manifests.iter().map(|manifest| row(manifest, &own)).collect();
+    // A run would go on from the newest one: that is tried.
+    let spread = Spread { shards: KEY_GROUPS, workers: 1 };
+    let newest_usable = manifests.iter().zip(&mut rows).rev().find_map(|(manifest, row)| {
+        if row.damage.is_none() {
+            row.damage = state.load(manifest, &manifests, spread).err().map(|error| format!("{error:#}"));
         }
-        let loaded = match missing(manifest, &rows, chain.1) {
-            Some(why) => Err(why),
-            None => load(&store, manifest, &mut chain.0).map_err(|error| format!("{error:#}")),
-        };
-        let (records, damage) = (loaded.as_ref().copied().unwrap_or(0), loaded.err());
-        chain.1 = damage.is_none().then_some(manifest.epoch);
-        let players = damage.is_none().then(|| chain.0.values().map(|group| group.len() as u64).sum());
-        rows.push(row(manifest, records, damage, players));
-    }
-    let newest_usable = rows.iter().rev().find(|row| row.damage.is_none()).map(|row| row.epoch);
+        row.damage.is_none().then_some(row.epoch)
+    });
     Ok(View { fingerprint: job.fingerprint(), job, snapshots: rows, incomplete, newest_usable })
 }
 
 /// Which of the snapshots that it needs is not there or damaged.
-fn missing(manifest: &Manifest, before: &[Row], chain: Option<Epoch>) -> Option<String> {
-    for epoch in &manifest.needs {
-        match before.iter().find(|row| row.epoch == *epoch) {
-            None => return Some(format!("snapshot {epoch}, which it needs, is missing")),
-            Some(row) if row.damage.is_some() => return Some(format!("snapshot {epoch}, which it needs, is damaged")),
-            Some(_) => {}
-        }
-    }
-    let last = manifest.needs.last().copied();
-    (last != chain).then(|| "the snapshots that it needs are not those before it".to_owned())
+fn missing(manifest: &Manifest, own: &[(Epoch, Result<u64>)]) -> Option<String> {
+    manifest.needs.iter().find_map(|epoch| match own.iter().find(|(each, _)| each == epoch) {
+        None => Some(format!("snapshot {epoch}, which it needs, is missing")),
+        Some((_, Err(_))) => Some(format!("snapshot {epoch}, which it needs, is damaged")),
+        Some((_, Ok(_))) => None,
+    })
 }
 
-/// Reads every group over what came before, looks at every checksum, and counts the records.
-fn load(store: &Store, manifest: &Manifest, groups: &mut Groups) -> Result<u64> {
+/// Looks at every checksum of a snapshot, and counts its records.
+fn count_all(store: &Store, manifest: &Manifest) -> Result<u64> {
     let mut records = 0;
-    load_groups(store, manifest, groups, |_| true, |bytes| records += count_records(bytes))?;
+    read_groups(
+        store,
+        manifest,
+        |_| true,
+        |_, bytes| {
+            records += count_records(bytes);
+            Ok(())
+        },
+    )?;
     Ok(records)
 }
 
@@ -129,7 +129,9 @@ fn count_records(mut bytes: &[u8]) -> u64 {
     records
 }
 
-fn row(manifest: &Manifest, records: u64, damage: Option<String>, players: Option<u64>) -> Row {
+fn row(manifest: &Manifest, own: &[(Epoch, Result<u64>)]) -> Row {
+    let counted = own.iter().find(|(epoch, _)| *epoch == manifest.epoch).map(|(_, counted)| counted);
+    let damaged = counted.and_then(|counted| counted.as_ref().err()).map(|error| format!("{error:#}"));
     Row {
         epoch: manifest.epoch,
         full: manifest.full,
@@ -138,9 +140,10 @@ fn row(manifest: &Manifest, records: u64, damage: Option<String>, players: Optio
         events: manifest.progress.tally.events_in,
         groups: manifest.groups.len(),
         bytes: manifest.groups.iter().map(|place| place.length).sum(),
-        records,
-        players,
-        damage,
+        records: counted.and_then(|counted| counted.as_ref().ok()).copied().unwrap_or(0),
+        whole_groups: manifest.groups.iter().filter(|place| place.whole || manifest.full).count(),
+        players: manifest.players,
+        damage: damaged.or_else(|| missing(manifest, own)),
     }
 }
 
@@ -178,7 +181,11 @@ fn describe(text: &mut String, row: &Row, newest: bool) {
     let kind = match row.needs.as_slice() {
         [] => "full".to_owned(),
         [first, ..] => {
-            format!("changes; needs {} back to epoch {first}", print::counted(row.needs.len() as u64, "other", "others"))
+            format!(
+                "changes, and all of {}; needs {} back to epoch {first}",
+                print::counted(row.whole_groups as u64, "key group", "key groups"),
+                print::counted(row.needs.len() as u64, "other", "others")
+            )
         }
     };
     let state = match (&row.damage, newest) {

@@ -5,6 +5,7 @@ use std::fs;
 
 use super::document::{Table, Value, leaves, quoted};
 use super::reader::{Origin, Reader, Section};
+use crate::kafka;
 
 /// What Tidemark sets itself, and where it is set instead: another value would break that facts are published once.
 const OURS: [(&str, &str); 15] = [
@@ -59,6 +60,10 @@ pub(super) fn settings(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Op
             Ok(Setting { value, source }) => {
                 if let Some(lack) = lacking(&key, &value) {
                     reader.problem(&origin, format!("{path}: `{key}` {lack}"));
+                    continue;
+                }
+                if let Err(wrong) = kafka::check_setting(&key, &value) {
+                    reader.problem(&origin, format!("{path}: {wrong}"));
                     continue;
                 }
                 match &source {

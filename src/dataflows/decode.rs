@@ -223,6 +223,8 @@ impl Decoder {
             None => {
                 let mut rejected = plain(DeadKind::SchemaViolation, "rates count only in fx.v1 and rulebooks only in config.v1");
                 rejected.field = Some("event_type".to_owned());
+                rejected.brand = Some(decoded.brand.to_string());
+                rejected.player = decoded.player.as_deref().map(str::to_owned);
                 rejected.event_id = Some(decoded.id.to_string());
                 self.dead(partition, offset, rejected, Payload::Text(text.to_owned()), parcels);
             }

@@ -12,7 +12,7 @@ use tidemark_domain::identity::Key;
 use tidemark_domain::money::Decimal;
 use tidemark_domain::time::Instant;
 
-use crate::buffers::Pool;
+use crate::buffers::{Pool, emptied};
 use crate::epoch::Place;
 use crate::sinks::letter::Letter;
 use crate::sources::decode::{By, Decoded, Detail};
@@ -220,7 +220,10 @@ impl<'p, 'a> Packer<'p, 'a> {
                 self.amount(*new_amount);
                 ([self.text(bet_id), none, none, none, none], 0)
             }
-            Detail::Deposit { approved } => ([none; 5], if *approved { FIRST } else { 0 }),
+            Detail::Deposit { approved, currency } => {
+                ([self.text(currency), none, none, none, none], if *approved { FIRST } else { 0 })
+            }
+            Detail::Money { currency } => ([self.maybe(currency.as_ref()), none, none, none, none], 0),
             Detail::Adjust { by, amount, reason } => {
                 self.amount(*amount);
                 let [actor, role, request] = self.by(by);
@@ -276,9 +279,11 @@ impl Parcel {
 
     /// Gives its memory back.
     pub(crate) fn recycle(mut self) {
-        self.records.clear();
-        self.text.clear();
-        self.amounts.clear();
+        emptied(&mut self.records);
+        emptied(&mut self.amounts);
+        let mut text = std::mem::take(&mut self.text).into_bytes();
+        emptied(&mut text);
+        self.text = String::from_utf8(text).unwrap_or_default();
         let bytes = self.text.capacity() + self.records.capacity() * size_of::<Packed>();
         FREE.give(Self { records: self.records, text: self.text, amounts: self.amounts, ..Self::default() }, bytes);
     }
@@ -400,7 +405,8 @@ impl Parcel {
             EventType::BetCorrected => {
                 EventKind::BetCorrected { original_bet_id: first.of(text), new_amount: self.amount(packed.amounts) }
             }
-            EventType::DepositMade => EventKind::DepositMade { approved: has(FIRST) },
+            EventType::DepositMade => EventKind::DepositMade { approved: has(FIRST), currency: first.of(text) },
+            EventType::WinCredited | EventType::WithdrawalPaid => EventKind::Money { currency: first.maybe(text) },
             EventType::SessionStarted => EventKind::SessionStarted,
             EventType::PointsAdjust => {
                 EventKind::PointsAdjust { command: command(), amount: self.amount(packed.amounts), reason: first.maybe(text) }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! journal/records/NUMBER                  one record: a process started, or epochs were bound
-//! journal/segments/FIRST-LAST.zst         records that were merged, in order
+//! journal/segments/FIRST-LAST.zst         what held before them, and records that were merged, in order
 //! ```
-//! A record is one line: its hash, a space, its JSON. The hash covers that of the record before it, so that a
+//! A record is one line: its hash, a space, its JSON. A segment's first line is its head, and begins with that word. The hash covers that of the record before it, so that a
 //! record that is missing or was changed is noticed. A record is made by conditional create: of two processes
 //! that think they own a job, one learns that it does not. The journal begins at the end of its newest segment:
 //! a record below that is none, whoever wrote it.
@@ -23,7 +23,8 @@ use anyhow::{Context as _, Result, bail};
 use thiserror::Error;
 
 use self::reading::{Line, Listing};
-pub use self::records::{Body, Bound, Generation, News, Record, folded, unfolded};
+pub use self::records::{Body, Bound, Generation, Head, News, Record, folded, unfolded};
+use crate::epoch::Epoch;
 use crate::machine::{Defect, Machine};
 use crate::runtime::store::{Created, Store};
 
@@ -61,8 +62,12 @@ pub struct Journal {
     generation: u64,
     last: u64,
     last_hash: String,
+    /// The first record of the newest segment: whoever takes over merges from there on, or behind it.
+    newest: u64,
     /// The lines of records behind the newest segment.
     tail: Vec<(u64, String)>,
+    /// What held before them, and what holds behind them.
+    heads: (Option<Head>, Option<Head>),
     /// Where people are told that the store is awaited.
     notice: crate::kafka::Notice,
     machine: Machine,
@@ -86,8 +91,17 @@ fn segment_name(first: u64, last: u64) -> String {
 ///
 /// # Errors
 /// Where a record is missing or does not fit; the object is named.
+pub fn read(store: &Store) -> Result<Story> {
+    let found = reading::all(store)?;
+    Ok(Story { head: found.head, records: found.lines.into_iter().map(|(record, _)| record).collect() })
+}
+
+/// All records that a journal holds, in order.
+///
+/// # Errors
+/// As [`read`].
 pub fn read_all(store: &Store) -> Result<Vec<Record>> {
-    Ok(reading::all(store)?.0.into_iter().map(|(record, _)| record).collect())
+    Ok(read(store)?.records)
 }
 
 /// The process that wrote the newest record; none where there is no record.
@@ -98,49 +112,69 @@ pub fn owner(store: &Store) -> Result<Option<String>> {
     Ok(reading::newest(store)?.map(|record| record.process))
 }
 
+/// What was read of a journal.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    /// What held before the first of the records; none where that is the journal's first.
+    pub head: Option<Head>,
+    /// Records, in order.
+    pub records: Vec<Record>,
+}
+
 /// The greatest generation in a journal.
 fn generation_of(records: &[Line]) -> u64 {
     records.iter().map(|(record, _)| record.generation).max().unwrap_or(0)
 }
 
 impl Journal {
-    /// Begins a new generation: from here on nobody older can bind anything. Gives the journal and all its
-    /// records, the new one included.
+    /// Begins a new generation: from here on nobody older can bind anything. Gives the journal and its records from
+    /// an epoch on, that epoch's included, the new one too; `start` is given what the newest process was started with.
     ///
     /// # Errors
     /// Where the journal is damaged, or the store does not answer.
     pub fn begin(
         store: Arc<Store>,
         process: &str,
-        start: &dyn Fn(&[Record]) -> Result<Generation, Refused>,
+        since: Epoch,
+        start: &dyn Fn(Option<&Generation>) -> Result<Generation, Refused>,
         machine: Machine,
         notice: crate::kafka::Notice,
-    ) -> Result<(Self, Vec<Record>), Refused> {
+    ) -> Result<(Self, Story), Refused> {
         loop {
-            let (mut lines, merged) = reading::all(&store).map_err(Refused::Failed)?;
+            let reading::Found { head, mut lines, newest } = reading::since(&store, since).map_err(Refused::Failed)?;
             if machine.has(Defect::LastUnread) && lines.len() > 2 {
                 lines.pop();
             }
             let (last, last_hash) = lines.last().map_or((0, String::new()), |(record, _)| (record.number, record.hash.clone()));
             let generation = generation_of(&lines) + 1;
-            let tail =
-                lines.iter().filter(|(record, _)| record.number > merged).map(|(record, line)| (record.number, line.clone()));
+            let (first, merged) = newest;
+            let behind = lines.iter().filter(|(record, _)| record.number > merged);
+            let tail = behind.map(|(record, line)| (record.number, line.clone()));
+            let mut heads = (head.clone(), head.clone());
+            for (record, _) in &lines {
+                heads.1 = Head::after(heads.1, &record.body);
+                if record.number <= merged {
+                    heads.0.clone_from(&heads.1);
+                }
+            }
             let mut journal = Self {
                 store: Arc::clone(&store),
                 process: process.to_owned(),
                 generation,
                 last,
                 last_hash,
+                newest: first,
                 tail: tail.collect(),
+                heads,
                 notice: Arc::clone(&notice),
                 machine: machine.clone(),
             };
             let mut records: Vec<Record> = lines.into_iter().map(|(record, _)| record).collect();
-            let body = Body::Generation(Box::new(start(&records)?));
+            let body = Body::Generation(Box::new(start(journal.heads.1.as_ref().map(|known| &known.generation))?));
             match journal.append(body) {
                 Ok(record) => {
                     records.push(record);
-                    return Ok((journal, records));
+                    return Ok((journal, Story { head, records }));
                 }
                 // Somebody else was faster: read on, and try the next number.
                 Err(Refused::Conflict(_)) => {}
@@ -160,7 +194,7 @@ impl Journal {
     /// # Errors
     /// Where the store does not answer.
     pub fn is_superseded(&self) -> Result<bool> {
-        Ok(Listing::of(&self.store)?.highest() > self.last)
+        Ok(Listing::since(&self.store, self.newest)?.highest() > self.last)
     }
 
     /// Appends a record; once this returns, it is durable and counts.
@@ -184,17 +218,18 @@ impl Journal {
             self.create(&record_name(record.number), &line)?;
         }
         self.machine.pass("journal.after-record");
-        let listing = self.asked("the journal's records", || Listing::of(&self.store));
+        let listing = self.asked("the journal's records", || Listing::since(&self.store, self.newest));
         if listing.highest() > record.number || listing.end() >= record.number {
             return Err(Refused::Superseded(format!("the journal goes on to record {}", listing.highest())));
         }
         self.last = record.number;
         self.last_hash.clone_from(&record.hash);
+        self.heads.1 = Head::after(self.heads.1.take(), &record.body);
         self.tail.push((record.number, line));
         let enough = if self.machine.is_simulated() { SIMULATED_RECORDS } else { SEGMENT_RECORDS };
         if self.tail.len() >= enough {
             // The record counts, merged or not: what could not be merged is merged with a later one.
-            if let Err(error) = self.merge(&listing) {
+            if let Err(error) = self.merge() {
                 (self.notice)(&format!("journal records could not be merged, which is tried again: {error:#}"));
             }
         }
@@ -245,13 +280,17 @@ impl Journal {
     }
 
     /// Merges the records behind the newest segment into one, and removes them.
-    fn merge(&mut self, listing: &Listing) -> Result<()> {
+    fn merge(&mut self) -> Result<()> {
+        let listing = Listing::of(&self.store)?;
         let (Some(first), Some(last)) =
             (self.tail.first().map(|(number, _)| *number), self.tail.last().map(|(number, _)| *number))
         else {
             return Ok(());
         };
         let mut text = String::new();
+        if let Some(head) = &self.heads.0 {
+            text = head.write()? + "\n";
+        }
         for (_, line) in &self.tail {
             text.push_str(line);
             text.push('\n');
@@ -270,6 +309,8 @@ impl Journal {
             bail!("{name} is there with another content");
         }
         self.machine.pass("journal.after-segment");
+        self.heads.0.clone_from(&self.heads.1);
+        self.newest = first;
         for (from, to) in listing.segments.iter().filter(|segment| listing.is_covered(**segment)) {
             self.store.delete(&segment_name(*from, *to))?;
         }

@@ -2,10 +2,13 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::records::Record;
+use super::records::{Body, Head, Record};
 use super::{RECORDS, SEGMENTS, record_name, segment_name};
+use crate::epoch::Epoch;
 use crate::runtime::store::Store;
 
+/// So many records are fetched side by side.
+const AT_ONCE: usize = 32;
 /// So often in a row a look may end where the one before did.
 const TRIES: u32 = 5;
 
@@ -28,12 +31,18 @@ pub(super) struct Listing {
 
 impl Listing {
     pub(super) fn of(store: &Store) -> Result<Self> {
+        Self::since(store, 0)
+    }
+
+    /// All records, and the segments that begin with record `first` or one behind it.
+    pub(super) fn since(store: &Store, first: u64) -> Result<Self> {
         let mut listing = Self::default();
         // Records first: one that is merged in between is then in the segment that is listed after it.
         let names = store.list(RECORDS)?;
-        listing.segments = store.list(SEGMENTS)?.iter().filter_map(|name| span(name)).collect();
+        let after = format!("{SEGMENTS}/{first:020}");
+        listing.segments = store.list_after(SEGMENTS, &after)?.iter().filter_map(|name| span(name)).collect();
         // Of two that begin alike the longer one first: it holds the other.
-        listing.segments.sort_unstable_by_key(|(first, last)| (*first, std::cmp::Reverse(*last)));
+        listing.segments.sort_unstable_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
         let end = listing.end();
         for number in names.iter().filter_map(|name| name.rsplit('/').next()?.parse::<u64>().ok()) {
             if number > end { listing.records.push(number) } else { listing.stray.push(number) }
@@ -59,12 +68,76 @@ impl Listing {
 /// A record with its line.
 pub(super) type Line = (Record, String);
 
-/// How an object is fetched by its name; none where it is not there.
-pub(super) type Get<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>>;
+/// How objects are fetched by their names; none for each that is not there.
+pub(super) type Get<'a> = &'a dyn Fn(&[String]) -> Result<Vec<Option<Vec<u8>>>>;
 
-/// All records of a journal, and the number of the last one that is merged.
-pub(super) fn all(store: &Store) -> Result<(Vec<Line>, u64)> {
-    read(&|| Listing::of(store), &|name| store.get(name))
+/// What was read of a journal.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What held before its first record; none where that is the journal's first, or nobody wrote it down.
+    pub(super) head: Option<Head>,
+    /// Its records.
+    pub(super) lines: Vec<Line>,
+    /// The numbers of the newest segment; zeros where there is none.
+    pub(super) newest: (u64, u64),
+}
+
+/// All records of a journal.
+pub(super) fn all(store: &Store) -> Result<Found> {
+    read(&|| Listing::of(store), &|names| store.get_all(names))
+}
+
+/// The records of a journal from an epoch on, that epoch's included, and what lies before them in the same segment.
+pub(super) fn since(store: &Store, epoch: Epoch) -> Result<Found> {
+    let list = || {
+        let mut listing = Listing::of(store)?;
+        if epoch > 0 {
+            let whole = |segment: &&(u64, u64)| !listing.is_covered(**segment);
+            let (mut kept, mut reached) = (Vec::new(), false);
+            for segment in listing.segments.iter().rev().filter(whole) {
+                if !reached {
+                    kept.push(*segment);
+                    reached = reaches(store, *segment, epoch)?;
+                }
+            }
+            kept.reverse();
+            listing.segments = kept;
+        }
+        Ok(listing)
+    };
+    read(&list, &|names| store.get_all(names))
+}
+
+/// Whether a segment says what held before it, and holds that epoch or one before it. One that has gone has been merged
+/// into another, which the next look finds.
+fn reaches(store: &Store, (first, last): (u64, u64), epoch: Epoch) -> Result<bool> {
+    let name = segment_name(first, last);
+    let Some(packed) = store.get(&name)? else { return Ok(false) };
+    let text = unpacked(&packed, &name)?;
+    let (head, mut lines) = parted(&text);
+    if head.is_none() {
+        return Ok(false);
+    }
+    let bound = |line| match Record::parse(line, None, None).ok()?.body {
+        Body::Binding(bounds) => bounds.first().map(|bound| bound.epoch),
+        Body::Generation(_) => None,
+    };
+    Ok(lines.find_map(bound).is_some_and(|oldest| oldest <= epoch))
+}
+
+fn unpacked(packed: &[u8], name: &str) -> Result<String> {
+    let text = zstd::decode_all(packed).with_context(|| format!("{name} is damaged"))?;
+    String::from_utf8(text).with_context(|| format!("{name} is damaged"))
+}
+
+/// A segment's head and its records.
+fn parted(text: &str) -> (Option<&str>, std::str::Lines<'_>) {
+    let mut lines = text.lines();
+    let head = lines.clone().next().and_then(|line| line.strip_prefix(Head::SIGN));
+    if head.is_some() {
+        lines.next();
+    }
+    (head, lines)
 }
 
 /// The newest record; none where there is none.
@@ -75,15 +148,18 @@ pub(super) fn newest(store: &Store) -> Result<Option<Record>> {
         listing.segments = listing.segments.iter().copied().max_by_key(|(_, last)| *last).into_iter().collect();
         Ok(listing)
     };
-    Ok(read(&list, &|name| store.get(name))?.0.pop().map(|(record, _)| record))
+    Ok(read(&list, &|names| store.get_all(names))?.lines.pop().map(|(record, _)| record))
 }
 
 /// What was merged while it was read is found at the next look, which goes on where the one before ended.
-pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<(Vec<Line>, u64)> {
+pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<Found> {
     let (mut reading, mut idle) = (Reading::default(), 0);
     loop {
         let (listing, before) = (list()?, reading.next);
-        let Some(gone) = reading.go_on(&listing, get)? else { return Ok((reading.lines, listing.end())) };
+        let Some(gone) = reading.go_on(&listing, get)? else {
+            let newest = listing.segments.iter().copied().max_by_key(|(_, last)| *last).unwrap_or((0, 0));
+            return Ok(Found { head: reading.head, lines: reading.lines, newest });
+        };
         idle = if reading.next == before { idle + 1 } else { 0 };
         if idle == TRIES {
             bail!("{gone}: the store names it and does not have it");
@@ -94,6 +170,7 @@ pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<(
 /// How far a journal has been read.
 #[derive(Default)]
 struct Reading {
+    head: Option<Head>,
     lines: Vec<Line>,
     /// The number of the next record; 0 before anything is known.
     next: u64,
@@ -116,25 +193,28 @@ impl Reading {
                 continue;
             }
             self.must_be(*from, &name)?;
-            let Some(packed) = get(&name)? else { return Ok(Some(name)) };
-            let text = zstd::decode_all(packed.as_slice()).with_context(|| format!("{name} is damaged"))?;
-            let text = String::from_utf8(text).with_context(|| format!("{name} is damaged"))?;
-            for line in text.lines().skip(usize::try_from(self.next - from)?) {
+            let Some(packed) = get(std::slice::from_ref(&name))?.pop().flatten() else { return Ok(Some(name)) };
+            let text = unpacked(&packed, &name)?;
+            let (head, lines) = parted(&text);
+            if self.lines.is_empty() {
+                self.head = head.map(Head::parse).transpose().with_context(|| name.clone())?;
+            }
+            for line in lines.skip(usize::try_from(self.next - from)?) {
                 self.push(line, &name)?;
             }
             if self.next != to + 1 {
                 bail!("{name} does not hold what its name says");
             }
         }
-        for number in &listing.records {
-            let name = record_name(*number);
-            if *number < self.next {
-                continue;
+        let unread: Vec<u64> = listing.records.iter().copied().filter(|number| *number >= self.next).collect();
+        for some in unread.chunks(AT_ONCE) {
+            let names: Vec<String> = some.iter().copied().map(record_name).collect();
+            for ((number, name), bytes) in some.iter().zip(&names).zip(get(&names)?) {
+                self.must_be(*number, name)?;
+                let Some(bytes) = bytes else { return Ok(Some(name.clone())) };
+                let line = String::from_utf8(bytes).with_context(|| format!("{name} is damaged"))?;
+                self.push(&line, name)?;
             }
-            self.must_be(*number, &name)?;
-            let Some(bytes) = get(&name)? else { return Ok(Some(name)) };
-            let line = String::from_utf8(bytes).with_context(|| format!("{name} is damaged"))?;
-            self.push(&line, &name)?;
         }
         Ok(None)
     }
@@ -147,7 +227,7 @@ impl Reading {
     }
 
     fn push(&mut self, line: &str, name: &str) -> Result<()> {
-        let record = Record::parse(line, self.next, self.hash.as_deref()).with_context(|| name.to_owned())?;
+        let record = Record::parse(line, Some(self.next), self.hash.as_deref()).with_context(|| name.to_owned())?;
         self.hash = Some(record.hash.clone());
         self.lines.push((record, line.to_owned()));
         self.next += 1;

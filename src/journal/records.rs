@@ -1,5 +1,7 @@
 //! What a record of the journal says.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,9 @@ pub struct Bound {
     /// Partitions of which something was read, with the offset of the next record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ends: Vec<(u32, u64)>,
+    /// The last record of each of them: its offset and hash. Only in the last epoch of a record, for all of its epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lasts: Vec<(u32, u64, u64)>,
     /// Partitions that were read to their end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_end: Vec<u32>,
@@ -92,9 +97,75 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+impl Bound {
+    /// Whether the last thing that was bound is the end of a drain, with this epoch behind those for which it `was`. The
+    /// epoch after such an end carries its snapshot and nothing else.
+    #[must_use]
+    pub const fn finishes(&self, was: bool) -> bool {
+        self.finish || (was && self.count == 0 && self.ends.is_empty() && self.taken_in.is_empty())
+    }
+}
+
+/// What held before the first record of a segment, so that a start need not read what lies before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// What the process was started with whose records come first.
+    pub generation: Generation,
+    /// Whether the last thing bound before is the end of a drain.
+    pub finished: bool,
+}
+
+impl Head {
+    /// What a head's line begins with.
+    pub(super) const SIGN: &'static str = "head ";
+
+    /// What holds behind a record, where that is known.
+    pub(super) fn after(before: Option<Self>, body: &Body) -> Option<Self> {
+        match body {
+            Body::Generation(generation) => {
+                Some(Self { generation: Generation::clone(generation), finished: before.is_some_and(|head| head.finished) })
+            }
+            Body::Binding(bounds) => {
+                let mut head = before?;
+                head.finished = bounds.iter().fold(head.finished, |finished, bound| bound.finishes(finished));
+                Some(head)
+            }
+        }
+    }
+
+    /// Its line.
+    pub(super) fn write(&self) -> Result<String> {
+        let text = serde_json::to_string(self).context("a segment's head cannot be written")?;
+        Ok(format!("{}{} {text}", Self::SIGN, hex::sha256(text.as_bytes())))
+    }
+
+    /// Reads its line without the sign.
+    pub(super) fn parse(line: &str) -> Result<Self> {
+        let (_, text) = checked(line).context("its head is damaged")?;
+        serde_json::from_str(text).context("its head is damaged")
+    }
+}
+
+/// The hash and the text of a line whose hash fits.
+fn checked(line: &str) -> Result<(&str, &str)> {
+    let Some((hash, text)) = line.trim_end().split_once(' ') else { bail!("it has no hash") };
+    if hash != hex::sha256(text.as_bytes()) {
+        bail!("its hash does not fit");
+    }
+    Ok((hash, text))
+}
+
 /// Epochs as a record holds them: what repeats itself from one to the next is left out.
 #[must_use]
 pub fn folded(mut epochs: Vec<Bound>) -> Vec<Bound> {
+    let lasts: BTreeMap<u32, (u64, u64)> = epochs
+        .iter_mut()
+        .flat_map(|bound| std::mem::take(&mut bound.lasts))
+        .map(|(partition, offset, hash)| (partition, (offset, hash)))
+        .collect();
+    if let Some(newest) = epochs.last_mut() {
+        newest.lasts = lasts.into_iter().map(|(partition, (offset, hash))| (partition, offset, hash)).collect();
+    }
     for at in (1..epochs.len()).rev() {
         if let [.., before, this] = epochs.get_mut(..=at).unwrap_or_default()
             && before.at_end == this.at_end
@@ -182,15 +253,14 @@ impl Record {
         Ok((self, line))
     }
 
-    /// Reads a line that is to be record `number`; `before` is the hash of the record before it, where that is known.
-    pub(super) fn parse(line: &str, number: u64, before: Option<&str>) -> Result<Self> {
-        let Some((hash, text)) = line.trim_end().split_once(' ') else { bail!("record {number} is damaged") };
-        if hash != hex::sha256(text.as_bytes()) {
-            bail!("record {number} is damaged: its hash does not fit");
-        }
-        let mut record: Self = serde_json::from_str(text).with_context(|| format!("record {number} is damaged"))?;
-        if record.number != number || before.is_some_and(|before| before != record.prev_hash) {
-            bail!("record {number} does not follow the one before it");
+    /// Reads a line that is to be record `number`, where one is asked for; `before` is the hash of the record before it,
+    /// where that is known.
+    pub(super) fn parse(line: &str, number: Option<u64>, before: Option<&str>) -> Result<Self> {
+        let asked = number.map(|number| format!(" {number}")).unwrap_or_default();
+        let (hash, text) = checked(line).with_context(|| format!("record{asked} is damaged"))?;
+        let mut record: Self = serde_json::from_str(text).with_context(|| format!("record{asked} is damaged"))?;
+        if number.is_some_and(|number| number != record.number) || before.is_some_and(|before| before != record.prev_hash) {
+            bail!("record{asked} does not follow the one before it");
         }
         hash.clone_into(&mut record.hash);
         Ok(record)

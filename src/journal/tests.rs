@@ -10,7 +10,7 @@ fn store() -> (tempfile::TempDir, Arc<Store>) {
     (folder, store)
 }
 
-fn start(_: &[Record]) -> Result<Generation, Refused> {
+fn start(_: Option<&Generation>) -> Result<Generation, Refused> {
     Ok(Generation {
         logic_version: 1,
         shards: 12,
@@ -21,7 +21,11 @@ fn start(_: &[Record]) -> Result<Generation, Refused> {
 }
 
 fn begin(store: &Arc<Store>, process: &str) -> Journal {
-    Journal::begin(Arc::clone(store), process, &start, crate::machine::Machine::default(), Arc::new(|_: &str| {})).unwrap().0
+    begin_since(store, process, 0).0
+}
+
+fn begin_since(store: &Arc<Store>, process: &str, since: u64) -> (Journal, Story) {
+    Journal::begin(Arc::clone(store), process, since, &start, crate::machine::Machine::default(), Arc::new(|_: &str| {})).unwrap()
 }
 
 fn epoch(epoch: u64) -> Body {
@@ -46,13 +50,13 @@ fn what_was_appended_is_read_again_over_segments() {
     assert_eq!(read_all(&store).unwrap().len(), 603);
 }
 
-/// Reads all, and calls `between` before each object is fetched.
+/// Reads all, and calls `between` with the first of them before objects are fetched.
 fn disturbed(store: &Store, between: &dyn Fn(&str)) -> Result<Vec<Line>> {
-    let get = |name: &str| {
-        between(name);
-        store.get(name)
+    let get = |names: &[String]| {
+        names.first().into_iter().for_each(|first| between(first));
+        store.get_all(names)
     };
-    Ok(reading::read(&|| Listing::of(store), &get)?.0)
+    Ok(reading::read(&|| Listing::of(store), &get)?.lines)
 }
 
 #[test]
@@ -154,6 +158,70 @@ fn a_segment_that_a_zombie_made_of_the_same_records_is_passed_over_and_collected
     }
     assert!(store.get(&segment_name(1, 200)).unwrap().is_none());
     assert_eq!(read_all(&store).unwrap().len(), 513);
+}
+
+#[test]
+fn a_start_reads_from_the_segment_of_the_epoch_that_it_goes_on_from() {
+    let (_folder, store) = store();
+    let mut journal = begin(&store, "a");
+    for number in 1..=1_100 {
+        journal.append(epoch(number)).unwrap();
+    }
+    let spans: Vec<_> = reading::all(&store).unwrap().lines.iter().map(|(record, _)| record.number).collect();
+    assert_eq!((spans.len(), store.list(SEGMENTS).unwrap().len()), (1_101, 4));
+    // Record 513 is the first of the third segment, and binds epoch 512.
+    for (since, first) in [(0, 1), (1, 1), (254, 1), (255, 1), (256, 257), (511, 257), (512, 513), (1_099, 769), (9_999, 769)] {
+        let found = reading::since(&store, since).unwrap();
+        let (oldest, newest) = (found.lines.first().unwrap(), found.lines.last().unwrap());
+        assert_eq!((oldest.0.number, newest.0.number), (first, 1_101), "since epoch {since}");
+        let head = Head { generation: start(None).unwrap(), finished: false };
+        assert_eq!(found.head, (first > 1).then_some(head), "since epoch {since}");
+    }
+    // A zombie's segment of the first records of the newest one hides nothing.
+    let whole = store.get(&segment_name(769, 1_024)).unwrap().unwrap();
+    let text = String::from_utf8(zstd::decode_all(whole.as_slice()).unwrap()).unwrap();
+    let part: String = text.lines().take(101).map(|line| format!("{line}\n")).collect();
+    store.put(&segment_name(769, 868), zstd::encode_all(part.as_bytes(), 3).unwrap()).unwrap();
+    let (mut newer, story) = begin_since(&store, "b", 1_000);
+    assert_eq!((story.records.first().unwrap().number, story.records.len()), (769, 334));
+    assert!(journal.is_superseded().unwrap());
+    for number in 1_101..=1_300 {
+        newer.append(epoch(number)).unwrap();
+    }
+    assert!(journal.is_superseded().unwrap(), "its record is merged");
+    assert!(matches!(journal.append(epoch(1_101)), Err(Refused::Superseded(_))));
+    assert!(store.get(&segment_name(769, 868)).unwrap().is_none());
+    assert_eq!(read_all(&store).unwrap().len(), 1_302);
+}
+
+#[test]
+fn a_head_says_whether_a_drain_was_the_last_thing_bound() {
+    let (_folder, store) = store();
+    let mut journal = begin(&store, "a");
+    let end = |number| Body::Binding(vec![Bound { epoch: number, finish: true, ..Bound::default() }]);
+    let nothing = |number| Body::Binding(vec![Bound { epoch: number, ..Bound::default() }]);
+    let finished = |of: &Store, since| reading::since(of, since).unwrap().head.map(|head| head.finished);
+    for number in 1..=254 {
+        journal.append(epoch(number)).unwrap();
+    }
+    journal.append(end(255)).unwrap();
+    for number in 256..=512 {
+        journal.append(nothing(number)).unwrap();
+    }
+    assert_eq!(finished(&store, 256), Some(true));
+    for number in 513..=767 {
+        journal.append(epoch(number)).unwrap();
+    }
+    for number in 768..=1_023 {
+        journal.append(epoch(number)).unwrap();
+    }
+    assert_eq!((finished(&store, 600), finished(&store, 1_000)), (Some(true), Some(false)));
+    // One that is damaged is noticed.
+    let name = segment_name(769, 1_024);
+    let text = String::from_utf8(zstd::decode_all(store.get(&name).unwrap().unwrap().as_slice()).unwrap()).unwrap();
+    let changed = text.replacen("\"finished\":false", "\"finished\":true", 1);
+    store.put(&name, zstd::encode_all(changed.as_bytes(), 3).unwrap()).unwrap();
+    assert!(format!("{:#}", reading::since(&store, 1_000).unwrap_err()).contains("its head is damaged"));
 }
 
 #[test]

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::epoch::Epoch;
 use crate::journal::News;
 use crate::kafka::Notice;
+use crate::sources::reference::Found;
 
 /// What is known of rates and rulebooks, as records of topics that are compacted: a service cannot read them again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Known {
     /// The first revision: file names and texts.
     pub programme: Vec<(String, String)>,
-    /// Records, each with the epoch that bound it.
+    /// Records that count, each with the epoch that bound it.
     pub news: Vec<(Epoch, News)>,
 }
 
@@ -54,10 +55,13 @@ pub struct Written {
 }
 
 impl Beside {
-    /// A record of rates or rulebooks was bound with an epoch.
-    pub(super) fn learn(&self, epoch: Epoch, news: News) {
-        if let Ok(mut known) = self.known.lock() {
-            known.news.push((epoch, news));
+    /// A record of rates or rulebooks was bound with an epoch. One that was there before, or counts nowhere, changes
+    /// nothing of what is known.
+    pub(super) fn learn(&self, epoch: Epoch, news: &News, verdict: &Found) {
+        if matches!(verdict, Found::Applied)
+            && let Ok(mut known) = self.known.lock()
+        {
+            known.news.push((epoch, news.clone()));
         }
     }
 

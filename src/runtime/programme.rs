@@ -49,7 +49,7 @@ pub fn programme_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
         }
         for entry in std::fs::read_dir(&inner).map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
-            if file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") && file.is_file() {
+            if file.extension().is_some_and(|ending| ending == "yaml") && file.is_file() {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 files.push(read(&file, if folder.is_empty() { name } else { format!("{folder}/{name}") })?);
             }

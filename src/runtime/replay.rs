@@ -19,7 +19,7 @@ use super::publisher::{Intervals, Publisher};
 use super::state::{Beside, Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
 use super::{Failure, LOGIC_VERSION, on_workers, worker};
-use crate::dataflows::ledger::{FULL_EVERY, Restored, SnapshotPort};
+use crate::dataflows::ledger::{Restored, SnapshotPort, WHOLE_EVERY};
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Epoch, Place, Spread};
 use crate::machine::Machine;
@@ -103,6 +103,8 @@ pub struct Summary {
     pub beyond_until: u64,
     /// Bets on a game without a weight.
     pub unknown_game_total: u64,
+    /// Amounts other than bets' that had no rate.
+    pub fx_missing_total: u64,
     /// Facts by topic, without profiles.
     pub facts: std::collections::BTreeMap<&'static str, u64>,
     /// Players at the end.
@@ -132,6 +134,7 @@ impl Summary {
             skipped_unknown: tally.skipped_unknown,
             beyond_until: tally.beyond_until,
             unknown_game_total: tally.unknown_game_total,
+            fx_missing_total: tally.fx_missing_total,
             facts: facts.collect(),
             profiles: tally.profiles,
             facts_digest: format!("{:032x}", tally.facts_digest()),
@@ -377,7 +380,7 @@ impl Run<'_> {
         let snapshots = SnapshotPort {
             at: Arc::new(AtomicU64::new(0)),
             number: Arc::new(AtomicU64::new(0)),
-            full_every: FULL_EVERY,
+            whole_every: WHOLE_EVERY,
             last: Arc::default(),
             parts: has_state.then_some(part_in),
         };

@@ -6,7 +6,8 @@
 //! snapshots/EPOCH/shard-NN.bin         the records of the shard's key groups, one behind the other
 //! snapshots/EPOCH/manifest.json        where each group is, its checksum, and all that is no player's
 //! ```
-//! A full snapshot stands alone. One that holds changes names those before it, back to a full one. A
+//! The first snapshot of a process holds all of every key group. Of those after it each holds all of some groups, which
+//! take turns, and what changed of the others; so it needs those before it, for one round of turns at most. A
 //! snapshot counts when its manifest is there, every group it needs has its checksum, and every sink has
 //! published up to its epoch.
 
@@ -23,14 +24,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::LOGIC_VERSION;
 pub use super::beside::{Beside, Known, Written};
+pub use super::manifest::{GroupPlace, Manifest};
+use super::manifest::{manifest_name, read_groups, read_manifest, write_manifest};
 use super::store::Store;
-use crate::dataflows::ledger::{Group, Kept, Part, Rest, Restored, Rounds};
+use crate::dataflows::ledger::{Group, Kept, Part, Restored, Rounds, Turn};
 use crate::epoch::{Epoch, Spread};
 use crate::machine::{Defect, Machine};
 use crate::sinks::tally::Progress;
 
-/// How many snapshots that stand alone are kept, with those that follow them.
-const FULL_KEPT: usize = 2;
 const JOB: &str = "job.json";
 
 /// What a state folder belongs to.
@@ -77,50 +78,6 @@ impl JobFile {
     }
 }
 
-/// Where a group's records are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GroupPlace {
-    /// The key group.
-    pub group: u8,
-    /// The object.
-    pub object: String,
-    /// Its first byte there.
-    pub start: u64,
-    /// How many bytes.
-    pub length: u64,
-    /// XXH3 of them, in hex.
-    pub checksum: String,
-}
-
-/// What a snapshot holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Manifest {
-    /// The form of this file.
-    pub version: u32,
-    /// The version of what is computed.
-    pub logic_version: u32,
-    /// Which run it belongs to.
-    pub job: String,
-    /// After which epoch it was taken.
-    pub epoch: Epoch,
-    /// Whether it stands alone.
-    pub full: bool,
-    /// The snapshots before it that it needs, the full one first.
-    pub needs: Vec<Epoch>,
-    /// The groups that it holds.
-    pub groups: Vec<GroupPlace>,
-    /// What everything amounted to.
-    pub progress: Progress,
-    /// The partitions that places and waiting records name by their number, where that is not the input's own order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub partitions: Vec<(String, u32)>,
-    /// The first revision of the rulebook, and what became known of rates and rulebooks since, in order.
-    #[serde(default)]
-    pub known: Known,
-    /// What is no player's, of every worker.
-    rest: Vec<Rest>,
-}
-
 /// What the writer of snapshots is told.
 pub(crate) enum Event {
     /// A worker's part.
@@ -137,56 +94,21 @@ pub struct State {
     machine: Machine,
 }
 
-fn manifest_name(epoch: Epoch) -> String {
-    format!("snapshots/{epoch:020}/manifest.json")
-}
-
-/// A manifest behind the checksum of its text.
-fn write_manifest(manifest: &Manifest) -> Result<Vec<u8>> {
-    let text = serde_json::to_string(manifest)?;
-    Ok(format!("{{\"checksum\":\"{:016x}\",\"manifest\":{text}}}", xxh3_64(text.as_bytes())).into_bytes())
-}
-
-/// A manifest, where its text has its checksum.
-fn read_manifest(bytes: &[u8]) -> Option<Manifest> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let (checksum, rest) = text.strip_prefix("{\"checksum\":\"")?.split_once("\",\"manifest\":")?;
-    let body = rest.strip_suffix('}')?;
-    (checksum == format!("{:016x}", xxh3_64(body.as_bytes()))).then(|| serde_json::from_str(body).ok())?
-}
-
 /// Players by key group.
-pub(crate) type Groups = BTreeMap<u8, Group>;
+type Groups = BTreeMap<u8, Group>;
 
-/// Reads groups of a snapshot over what came before it, those that are `wanted`, each where it has its
-/// checksum; `each` sees the bytes of every group.
+/// Reads groups of a snapshot over what came before it, those that are `wanted`.
 ///
 /// # Errors
 /// Where an object is missing or damaged.
-pub(crate) fn load_groups(
-    store: &Store,
-    manifest: &Manifest,
-    groups: &mut Groups,
-    wanted: impl Fn(u8) -> bool,
-    mut each: impl FnMut(&[u8]),
-) -> Result<()> {
-    let mut objects: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for place in manifest.groups.iter().filter(|place| wanted(place.group)) {
-        if !objects.contains_key(place.object.as_str()) {
-            let bytes = store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
-            objects.insert(&place.object, bytes);
-        }
-        let object = objects.get(place.object.as_str()).map_or(&[][..], Vec::as_slice);
-        let (start, length) = (usize::try_from(place.start)?, usize::try_from(place.length)?);
-        let Some(bytes) = object.get(start..start.saturating_add(length)) else { bail!("{} is too short", place.object) };
-        if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
-            bail!("{} is damaged: group {} has another checksum", place.object, place.group);
-        }
+fn load_groups(store: &Store, manifest: &Manifest, groups: &mut Groups, wanted: impl Fn(u8) -> bool) -> Result<()> {
+    read_groups(store, manifest, wanted, |place, bytes| {
         let group = groups.entry(place.group).or_default();
-        group.read(bytes).with_context(|| format!("{}, group {}", place.object, place.group))?;
-        each(bytes);
-    }
-    Ok(())
+        if place.whole || manifest.full {
+            *group = Group::default();
+        }
+        group.read(bytes).with_context(|| format!("{}, group {}", place.object, place.group))
+    })
 }
 
 impl State {
@@ -304,8 +226,12 @@ impl State {
     /// The players of one worker, from a chain of snapshots.
     fn load_worker(&self, chain: &[&Manifest], worker: u32, spread: Spread) -> Result<Vec<Kept>> {
         let mut groups = Groups::new();
-        for part in chain {
-            load_groups(&self.store, part, &mut groups, |group| spread.worker(u32::from(group)) == worker, |_| {})?;
+        // What comes before all of a group need not be read.
+        let all_of = |part: &Manifest, group: u8| part.groups.iter().any(|place| place.whole && place.group == group);
+        for (at, part) in chain.iter().enumerate() {
+            let later = chain.get(at + 1..).unwrap_or_default();
+            let wanted = |group: u8| spread.worker(u32::from(group)) == worker && !later.iter().any(|after| all_of(after, group));
+            load_groups(&self.store, part, &mut groups, wanted)?;
         }
         let mut players = Vec::with_capacity(groups.values().map(Group::len).sum());
         players.extend(groups.into_values().flat_map(Group::into_players));
@@ -340,6 +266,10 @@ impl State {
         let mut restored = Vec::new();
         for players in loaded {
             restored.push(Restored { players: players?, ..Restored::default() });
+        }
+        let found: u64 = restored.iter().map(|worker| worker.players.len() as u64).sum();
+        if manifest.players.is_some_and(|players| players != found) {
+            bail!("snapshot {} is to hold {} players, and {found} were read", manifest.epoch, manifest.players.unwrap_or(0));
         }
         let logical_time = manifest.rest.iter().map(|rest| rest.logical_time).max().unwrap_or(i64::MIN);
         let next_revision = manifest.rest.iter().map(|rest| rest.next_revision).max().unwrap_or(0);
@@ -398,10 +328,11 @@ impl State {
         beside: &Beside,
     ) -> Result<u64> {
         let mut size = 0;
-        let full = parts.iter().all(|part| part.full);
-        if full {
+        let Some(turn) = parts.first().map(|part| part.turn) else { return Ok(0) };
+        if turn.is_first() {
             chain.clear();
         }
+        let players = parts.iter().map(|part| part.players).sum();
         let mut shards: BTreeMap<u32, Vec<(u8, Vec<u8>)>> = BTreeMap::new();
         let mut rest = Vec::new();
         for part in parts {
@@ -422,6 +353,7 @@ impl State {
                     object: name.clone(),
                     start: object.len() as u64,
                     length: bytes.len() as u64,
+                    whole: turn.is_whole(group),
                     checksum: format!("{:016x}", xxh3_64(&bytes)),
                 });
                 object.extend_from_slice(&bytes);
@@ -435,8 +367,9 @@ impl State {
             logic_version: LOGIC_VERSION,
             job: self.job.clone(),
             epoch,
-            full,
+            full: turn.is_first(),
             needs: chain.clone(),
+            players: Some(players),
             groups,
             progress,
             partitions: beside.partitions.clone(),
@@ -449,20 +382,23 @@ impl State {
         self.store.put(&manifest_name(epoch), write_manifest(&manifest)?)?;
         self.machine.pass("snapshot.manifest-written");
         chain.push(epoch);
-        if full {
-            self.collect()?;
+        if chain.len() as u64 >= turn.every {
+            chain.remove(0);
+        }
+        if turn.number % turn.every == 1 {
+            self.collect(turn)?;
         }
         Ok(size)
     }
 
-    /// Removes snapshots that nothing needs any more.
-    fn collect(&self) -> Result<()> {
+    /// Removes snapshots that none of the newest ones needs, of which there are as many as a round has.
+    fn collect(&self, Turn { every, .. }: Turn) -> Result<()> {
         let manifests = self.manifests()?;
-        let full: Vec<Epoch> = manifests.iter().filter(|manifest| manifest.full).map(|manifest| manifest.epoch).collect();
-        let Some(oldest) = full.len().checked_sub(FULL_KEPT).and_then(|at| full.get(at)) else { return Ok(()) };
+        let newest = manifests.iter().rev().take(usize::try_from(every)?);
+        let Some(oldest) = newest.map(|manifest| *manifest.needs.first().unwrap_or(&manifest.epoch)).min() else { return Ok(()) };
         for name in self.store.list("snapshots")? {
             let epoch = name.split('/').nth(1).and_then(|part| part.parse::<Epoch>().ok());
-            if epoch.is_some_and(|epoch| epoch < *oldest) {
+            if epoch.is_some_and(|epoch| epoch < oldest) {
                 self.store.delete(&name)?;
                 self.machine.pass("snapshot.object-removed");
             }

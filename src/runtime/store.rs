@@ -8,6 +8,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
+/// So many objects are fetched at once.
+const SIDE_BY_SIDE: usize = 16;
 /// See [`Store::mark`].
 const MARK: &str = "tidemark-store";
 
@@ -127,15 +129,28 @@ impl Store {
     /// Where it cannot be read.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.is_there()?;
+        self.runtime.block_on(self.fetch(name))
+    }
+
+    /// The bytes of several objects, fetched side by side; none for each that is not there.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn get_all(&self, names: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
+        use futures_util::{StreamExt as _, TryStreamExt as _};
+        self.is_there()?;
+        let fetched = futures_util::stream::iter(names.iter().map(|name| self.fetch(name)));
+        self.runtime.block_on(fetched.buffered(SIDE_BY_SIDE).try_collect())
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let name = Name::from(name);
-        let read = async {
-            match self.objects.get(&name).await {
-                Ok(found) => found.bytes().await.map(|bytes| Some(bytes.to_vec())),
-                Err(error @ object_store::Error::NotFound { .. }) if !lacks_bucket(&error) => Ok(None),
-                Err(error) => Err(error),
-            }
+        let found = match self.objects.get(&name).await {
+            Ok(found) => found.bytes().await.map(|bytes| Some(bytes.to_vec())),
+            Err(error @ object_store::Error::NotFound { .. }) if !lacks_bucket(&error) => Ok(None),
+            Err(error) => Err(error),
         };
-        self.runtime.block_on(read).with_context(|| format!("cannot read {name}"))
+        found.with_context(|| format!("cannot read {name}"))
     }
 
     /// The folder must still be the one that was opened: missing folders are made anew without a word, and what was
@@ -192,12 +207,20 @@ impl Store {
     /// # Errors
     /// Where the store cannot be listed.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
+        self.list_after(folder, folder)
+    }
+
+    /// Those of them that come behind a name in the order of their bytes.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub fn list_after(&self, folder: &str, name: &str) -> Result<Vec<String>> {
         self.is_there()?;
         use futures_util::TryStreamExt as _;
-        let prefix = Name::from(folder);
+        let (prefix, after) = (Name::from(folder), Name::from(name));
         let found: Vec<_> = self
             .runtime
-            .block_on(self.objects.list(Some(&prefix)).try_collect())
+            .block_on(self.objects.list_with_offset(Some(&prefix), &after).try_collect())
             .with_context(|| format!("cannot list {prefix}"))?;
         let mut names: Vec<String> = found.into_iter().map(|meta| meta.location.to_string()).collect();
         names.sort();

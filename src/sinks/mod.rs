@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use tally::Progress;
 
-use crate::buffers::Pool;
+use crate::buffers::{Pool, emptied};
 
 /// A topic that facts go to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -128,9 +128,9 @@ impl Lane {
     pub fn recycle(mut self) {
         let mut bytes = 0;
         for block in &mut self.blocks {
-            block.bytes.clear();
-            block.ends.clear();
-            block.keys.clear();
+            emptied(&mut block.bytes);
+            emptied(&mut block.ends);
+            emptied(&mut block.keys);
             (block.count, block.digest) = (0, 0);
             bytes += block.bytes.capacity() + block.keys.capacity();
         }

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::buffers::Pool;
+use crate::buffers::{Pool, emptied};
 
 pub use crate::epoch::Position;
 
@@ -91,7 +91,8 @@ impl Batch {
 
     /// Gives its memory back.
     pub(crate) fn recycle(mut self) {
-        self.clear();
+        emptied(&mut self.bytes);
+        emptied(&mut self.records);
         let bytes = self.bytes.capacity();
         FREE.give(self, bytes);
     }

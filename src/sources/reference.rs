@@ -261,7 +261,7 @@ fn dead(event: &Decoded<'_>, kind: DeadKind, field: &str, error: &str) -> Found 
         kind,
         field: Some(field.to_owned()),
         error: error.to_owned(),
-        brand: None,
+        brand: Some(event.brand.to_string()),
         player: event.player.as_deref().map(str::to_owned),
         event_id: Some(event.id.to_string()),
     }))

@@ -10,6 +10,7 @@
 mod audit;
 mod bet_placed;
 mod days;
+mod exchange;
 mod force;
 mod memory;
 mod points;
@@ -28,7 +29,7 @@ use crate::catalogue::{EventType, History};
 use crate::event::{Event, EventKind};
 use crate::fact::{Dead, DeadKind, Fact, FactId, FactKind, Facts, Note, Outcome};
 use crate::identity::Key;
-use crate::money::{Decimal, Micros};
+use crate::money::Micros;
 use crate::programme::Programme;
 use crate::rules::Rules;
 use crate::time::{DAY_MS, Day, Instant, Zone};
@@ -268,7 +269,7 @@ impl Player {
                 error: "it happened before the history that is kept",
             }));
         }
-        if matches!(event.kind, EventKind::DepositMade { approved: false }) {
+        if matches!(event.kind, EventKind::DepositMade { approved: false, .. }) {
             return None;
         }
         let keys = [event.identity.own[0], event.identity.own[1], event.identity.event];
@@ -319,9 +320,10 @@ impl Player {
                 self.redemption_cancelled(event, command, redemption_id, now, scene);
             }
             EventKind::StatusForce { command, force, reason } => self.status_forced(event, command, force, reason, now, scene),
-            EventKind::DepositMade { approved: false } => {}
-            EventKind::DepositMade { approved: true } => {
+            EventKind::DepositMade { approved: false, .. } => {}
+            EventKind::DepositMade { approved: true, currency } => {
                 self.remember(event, now);
+                Self::note_missing_fx(event, currency, now, scene);
                 if now.programme.points.qualifying.deposit {
                     self.active_on(now);
                 }
@@ -330,6 +332,12 @@ impl Player {
                 self.remember(event, now);
                 if now.programme.points.qualifying.login {
                     self.active_on(now);
+                }
+            }
+            EventKind::Money { currency } => {
+                self.remember(event, now);
+                if let Some(currency) = currency {
+                    Self::note_missing_fx(event, currency, now, scene);
                 }
             }
             EventKind::Other => self.remember(event, now),
@@ -443,17 +451,6 @@ impl Player {
         text.extend_from_slice(itoa::Buffer::new().format(cause.ordinal).as_bytes());
         cause.ordinal += 1;
         FactId::over(text)
-    }
-
-    /// Base currency per one unit of a bet's currency (rule 2).
-    fn rate(event: &Event<'_>, currency: &str, stated: Option<Decimal>, base: &str, rules: &Rules) -> Option<Decimal> {
-        if stated.is_some() {
-            return stated;
-        }
-        if currency == base {
-            return Some(Decimal::ONE);
-        }
-        rules.rates().find(currency, base, event.occurred_at)
     }
 }
 

@@ -233,7 +233,7 @@ impl Player {
         }
         let holds_then = self.days.total_at(on, super::time_passed::window(scene.rules));
         let to = self.standing.earned.saturating_sub(1);
-        if self.hidden(to, on, programme) {
+        if self.hidden(self.landing(to, on, programme, scene), on, programme) {
             return;
         }
         let (Some(tier), Some(below)) = (programme.tiers.level(self.standing.earned), programme.tiers.level(to)) else { return };
@@ -241,6 +241,16 @@ impl Player {
         let needed = Micros(tier.maintain.0 - holds_then.0);
         let trigger = Trigger::TierAtRisk { tier: &tier.name, to: &below.name, on, needed };
         self.emit(cause, FactKind::TriggerFired(trigger), scene);
+    }
+
+    /// Where the downgrade of day `on` ends that goes to `to` first: under `to_fit` where the window holds the tier.
+    fn landing(&self, mut to: u8, on: Day, programme: &Programme, scene: &Scene<'_>) -> u8 {
+        let total = self.days.total_at(on, super::time_passed::window(scene.rules));
+        let holds = |tier: u8| programme.tiers.level(tier).is_none_or(|level| total >= level.maintain);
+        while programme.tiers.downgrade == DowngradeSteps::ToFit && to > 0 && !holds(to) {
+            to -= 1;
+        }
+        to
     }
 
     /// Whether a forced status would hide a downgrade to `to` on day `on`.
@@ -285,6 +295,11 @@ impl Player {
         let kept = earned_name.as_ref().and_then(|name| new.tiers.index(name));
         self.standing.earned = kept.unwrap_or_else(|| highest_reached(self.cumulative, new));
         let force_ended = self.carry_force(old, new);
+        if self.id().is_none() {
+            // What a brand has without a player is no player, and has no tier to be judged.
+            self.wake = Instant::MIN;
+            return;
+        }
         let mut steps = 0;
         if kept.is_none() {
             // The move is a step like any other; the entries say whether it goes up.

@@ -93,9 +93,11 @@ impl Told {
                 original_bet_id: self.needed(Field::OriginalBetId),
                 new_amount: self.amount(Field::NewAmount).unwrap(),
             },
-            EventType::DepositMade => {
-                EventKind::DepositMade { approved: self.text(Field::Status).is_none_or(|status| status == "approved") }
-            }
+            EventType::DepositMade => EventKind::DepositMade {
+                approved: self.text(Field::Status).is_none_or(|status| status == "approved"),
+                currency: self.text(Field::Currency).unwrap_or("EUR"),
+            },
+            EventType::WinCredited | EventType::WithdrawalPaid => EventKind::Money { currency: self.text(Field::Currency) },
             EventType::SessionStarted => EventKind::SessionStarted,
             EventType::PointsAdjust => EventKind::PointsAdjust {
                 command: self.command(),

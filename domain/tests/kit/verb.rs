@@ -17,12 +17,13 @@ const SHORT: [(&str, Field); 8] = [
 ];
 
 /// For each verb its type and what its words are, in order.
-const VERBS: [(&str, EventType, &[Field]); 12] = [
+const VERBS: [(&str, EventType, &[Field]); 13] = [
     ("bet", EventType::BetPlaced, &[Field::BetId, Field::Amount, Field::Currency, Field::GameType]),
     ("void", EventType::BetVoided, &[Field::OriginalBetId, Field::Amount]),
     ("correct", EventType::BetCorrected, &[Field::OriginalBetId, Field::NewAmount]),
     ("win", EventType::WinCredited, &[Field::WinId, Field::Amount, Field::Currency]),
     ("deposit", EventType::DepositMade, &[Field::PaymentId, Field::Amount, Field::Currency]),
+    ("withdrawal", EventType::WithdrawalPaid, &[Field::PaymentId, Field::Amount, Field::Currency]),
     ("session", EventType::SessionStarted, &[Field::SessionId]),
     ("adjust", EventType::PointsAdjust, &[Field::Amount]),
     ("request", EventType::RedemptionRequested, &[Field::RedemptionId, Field::Points]),

@@ -100,7 +100,7 @@ fn example_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
         Ok(entries) => {
             for entry in entries {
                 let file = entry.map_err(|cause| unreadable(&folder, &cause))?.path();
-                if file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") && file.is_file() {
+                if file.extension().is_some_and(|ending| ending == "yaml") && file.is_file() {
                     paths.push(file);
                 }
             }

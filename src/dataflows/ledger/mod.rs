@@ -42,7 +42,7 @@ use players::{Players, Slot};
 use wheel::Wheel;
 
 pub(crate) use profiles::Rounds;
-pub(crate) use snapshot::{FULL_EVERY, Group, Kept, Part, Rest, Restored, SnapshotPort, head};
+pub(crate) use snapshot::{Group, Kept, Part, Rest, Restored, SnapshotPort, Turn, WHOLE_EVERY, head};
 
 /// What an epoch amounts to at one worker.
 #[derive(Clone, Debug, Default)]

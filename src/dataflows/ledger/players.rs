@@ -19,6 +19,8 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 pub(super) struct Players {
     table: HashTable<(u32, u32)>,
     chunks: Vec<Vec<Kept>>,
+    /// The key group of each, once more: one look at all of them is to cost little.
+    groups: Vec<u8>,
     /// Those that changed since the last snapshot.
     changed: Vec<Slot>,
     /// Those of which something changed since their last profile, by key group.
@@ -105,6 +107,7 @@ impl Players {
             chunk.push(Kept { player, hash, scheduled: i64::MAX, group, changed: true, unpublished: false, bytes: 0 });
         }
         self.changed.push(slot);
+        self.groups.push(group);
         let chunks = &self.chunks;
         self.table.insert_unique(hash, ((hash >> 32) as u32, slot.0), |(_, slot)| {
             chunks
@@ -188,24 +191,21 @@ impl Players {
         (self.kept(slot).hash & (PHASE_MS_MAX as u64 - 1)) as i64
     }
 
-    /// Every player with its group and whether its profile is still to be published, or only those that changed; then
-    /// nothing counts as changed.
-    pub(super) fn take(&mut self, all: bool, mut each: impl FnMut(u8, bool, &mut Player)) {
-        let changed = std::mem::take(&mut self.changed);
-        if all {
-            for kept in self.chunks.iter_mut().flatten() {
-                self.bytes = kept.weigh(self.bytes);
-                each(kept.group, kept.unpublished, &mut kept.player);
-            }
-            return;
-        }
-        for slot in changed {
+    /// Every player of the groups that are to be `whole` and those others that changed, each with its group and whether its
+    /// profile is still to be published; then nothing counts as changed.
+    pub(super) fn take(&mut self, whole: impl Fn(u8) -> bool, mut each: impl FnMut(u8, bool, &mut Player)) {
+        let mut changed = std::mem::take(&mut self.changed);
+        let groups = std::mem::take(&mut self.groups);
+        let of_whole = (0..self.count).map(Slot).zip(&groups).filter(|(_, group)| whole(**group)).map(|(slot, _)| slot);
+        changed.retain(|slot| !whole(self.kept(*slot).group));
+        for slot in of_whole.chain(changed) {
             let before = self.bytes;
             let kept = self.kept_mut(slot);
             let after = kept.weigh(before);
             each(kept.group, kept.unpublished, &mut kept.player);
             self.bytes = after;
         }
+        self.groups = groups;
     }
 
     /// Bytes of all players, each as of the last snapshot that it was written to.

@@ -15,19 +15,19 @@ use super::profiles::Rounds;
 use crate::epoch::{Epoch, Spread};
 use crate::sources::decode::{Scratch, Verdict, decode};
 
-/// Snapshots with this number, counted from 1, and every n-th after it hold everything; those between
-/// hold what changed.
-pub(crate) const FULL_EVERY: u64 = 8;
+/// One snapshot in so many holds all of a key group, the others what changed of it. Groups take turns, so that each snapshot
+/// is about as large as the others; the first one of a process holds all of every group.
+pub(crate) const WHOLE_EVERY: u64 = 8;
 
 /// How the ledger is asked for a snapshot, and where its part goes.
 #[derive(Clone, Debug)]
 pub(crate) struct SnapshotPort {
     /// The epoch after which the next snapshot is taken; 0 for none.
     pub(crate) at: Arc<AtomicU64>,
-    /// How many snapshots were asked for, this one included.
+    /// The number of that snapshot: 1 where it needs none before it.
     pub(crate) number: Arc<AtomicU64>,
-    /// The first of so many holds everything; the others what has changed.
-    pub(crate) full_every: u64,
+    /// One in so many holds all of a key group.
+    pub(crate) whole_every: u64,
     /// Whether the next one is the last of this process.
     pub(crate) last: Arc<AtomicBool>,
     /// Where parts go; none where there are no snapshots.
@@ -58,12 +58,35 @@ pub(crate) struct Part {
     pub(crate) epoch: Epoch,
     /// Whose.
     pub(crate) worker: u32,
-    /// Whether it holds everything, or what changed since the snapshot before.
-    pub(crate) full: bool,
+    /// Its number, and in how many a key group is whole once.
+    pub(crate) turn: Turn,
     /// Records of players by key group, each behind its length.
     pub(crate) groups: BTreeMap<u8, Vec<u8>>,
+    /// How many players the worker holds.
+    pub(crate) players: u64,
     /// What is not a player's.
     pub(crate) rest: Rest,
+}
+
+/// Which key groups a snapshot holds all of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Turn {
+    /// The snapshot's number.
+    pub(crate) number: u64,
+    /// In how many of them each group has its turn.
+    pub(crate) every: u64,
+}
+
+impl Turn {
+    /// Whether it needs none before it.
+    pub(crate) const fn is_first(self) -> bool {
+        self.number <= 1
+    }
+
+    /// Whether it holds all of a group.
+    pub(crate) fn is_whole(self, group: u8) -> bool {
+        self.is_first() || u64::from(group) % self.every == self.number % self.every
+    }
 }
 
 /// What of a worker's state is not a player's.
@@ -185,18 +208,21 @@ impl Ledger {
             return;
         }
         let Some(parts) = self.snapshots.parts.clone() else { return };
-        let full = self.snapshots.number.load(Atomic::Acquire) % self.snapshots.full_every == 1;
+        let turn = Turn { number: self.snapshots.number.load(Atomic::Acquire), every: self.snapshots.whole_every };
         let mut groups: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
-        self.players.take(full, |group, unpublished, player| {
-            let bytes = groups.entry(group).or_default();
-            let start = bytes.len();
-            bytes.extend_from_slice(&[0; 4]);
-            player.save(if full { Saved::Full } else { Saved::Delta }, bytes);
-            let length = (bytes.len() - start - 4) as u32 | if unpublished { UNPUBLISHED } else { 0 };
-            if let Some(head) = bytes.get_mut(start..start + 4) {
-                head.copy_from_slice(&length.to_le_bytes());
-            }
-        });
+        self.players.take(
+            |group| turn.is_whole(group),
+            |group, unpublished, player| {
+                let bytes = groups.entry(group).or_default();
+                let start = bytes.len();
+                bytes.extend_from_slice(&[0; 4]);
+                player.save(if turn.is_whole(group) { Saved::Full } else { Saved::Delta }, bytes);
+                let length = (bytes.len() - start - 4) as u32 | if unpublished { UNPUBLISHED } else { 0 };
+                if let Some(head) = bytes.get_mut(start..start + 4) {
+                    head.copy_from_slice(&length.to_le_bytes());
+                }
+            },
+        );
         let rest = Rest {
             held: self.held(),
             logical_time: self.logical_time,
@@ -205,7 +231,7 @@ impl Ledger {
             rulebook: self.owns_rulebook.then_some((self.rulebook.seq, self.rulebook.hash)),
         };
         // The receiver is gone only when the run is being ended.
-        let _gone = parts.send(Part { epoch, worker: self.worker, full, groups, rest });
+        let _gone = parts.send(Part { epoch, worker: self.worker, turn, groups, players: u64::from(self.players.len()), rest });
     }
 
     fn held(&self) -> Vec<HeldRecord> {
@@ -265,5 +291,23 @@ impl Ledger {
             parcel.push(&decoded, &held.payload, settled);
         }
         self.ordering.add(parcel, i64::MIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Turn;
+    use crate::epoch::KEY_GROUPS;
+
+    #[test]
+    fn each_key_group_is_whole_once_in_a_round_and_all_are_in_the_first_snapshot() {
+        let every = 8;
+        assert!((0..KEY_GROUPS as u8).all(|group| Turn { number: 1, every }.is_whole(group)));
+        for number in 2..40 {
+            for group in 0..KEY_GROUPS as u8 {
+                let whole = (number..number + every).filter(|number| Turn { number: *number, every }.is_whole(group)).count();
+                assert_eq!(whole, 1, "group {group}, from snapshot {number} on");
+            }
+        }
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Again {
 impl Again {
     /// Reads everything that was bound after what is begun with; gives what it amounts to.
     pub(super) fn run(self) -> Result<(Progress, Target), Failure> {
-        let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch));
+        let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch, 0));
         control.set_logical_time(self.progress.logical_time);
         let wall = self.history.generation.as_ref().is_some_and(|generation| generation.mode == "wall");
         let (book, clock) = book_of(&self.known)?;
@@ -131,15 +131,13 @@ pub(super) fn arranged(history_names: &[(String, u32)], mut sources: Vec<Box<dyn
 }
 
 /// Every partition that a journal names, in order.
-pub(super) fn names_of(records: &[journal::Record]) -> Vec<(String, u32)> {
-    let mut names: Vec<(String, u32)> = records
-        .iter()
-        .filter_map(|record| match &record.body {
-            journal::Body::Generation(generation) => Some(generation.partitions.clone()),
-            journal::Body::Binding(_) => None,
-        })
-        .flatten()
-        .collect();
+pub(super) fn names_of(story: &journal::Story) -> Vec<(String, u32)> {
+    let begun = story.records.iter().filter_map(|record| match &record.body {
+        journal::Body::Generation(generation) => Some(generation.as_ref()),
+        journal::Body::Binding(_) => None,
+    });
+    let all = story.head.iter().map(|head| &head.generation).chain(begun);
+    let mut names: Vec<(String, u32)> = all.flat_map(|generation| generation.partitions.iter().cloned()).collect();
     names.sort();
     names.dedup();
     names
@@ -154,14 +152,14 @@ pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<d
         return Err(Failure::Usage(format!("--bindings {bindings} is not there; give [store] url and the job's name: URL/JOB")));
     }
     let store = Store::open(bindings, "").map_err(Failure::Failed)?;
-    let records = journal::read_all(&store).map_err(Failure::Failed)?;
-    if records.is_empty() {
+    let story = journal::read(&store).map_err(Failure::Failed)?;
+    if story.records.is_empty() {
         return Err(Failure::Usage(format!("{bindings} holds no journal; give [store] url and the job's name: URL/JOB")));
     }
     let opened = input::open_input(&options.events, options.workers, false, watcher)?;
-    let arranged = arranged(&names_of(&records), opened.sources)?;
+    let arranged = arranged(&names_of(&story), opened.sources)?;
     let (partitions, sources): (Vec<Partition>, Vec<Box<dyn Source>>) = arranged.into_iter().unzip();
-    let history = History::of(&records, &partitions)?;
+    let history = History::of(&story, &partitions)?;
     if !history.whole {
         return Err(Failure::Usage(format!("the journal in {bindings} does not reach back to the first epoch")));
     }

@@ -16,14 +16,14 @@ use super::history::{History, book_of, number_of, programme_of};
 use super::pipeline::spawn;
 use super::topics::{self, Input};
 use super::watch::Watch;
-use super::{Options, is_wall};
+use super::{Options, is_wall, same};
 use crate::api::Stage;
 use crate::brokers::Transactions;
 use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Place, Spread};
-use crate::journal::{self, Body, Bound, Generation, Journal, Record, Refused};
+use crate::journal::{self, Bound, Generation, Journal, Refused};
 use crate::kafka;
 use crate::machine::Defect;
 use crate::runtime::programme::load_programme;
@@ -37,6 +37,7 @@ use crate::sinks::tally::Progress;
 use crate::sources::Partition;
 use crate::sources::reference::{Book, Reference};
 use tidemark_domain::defect::Defects;
+use tidemark_domain::programme::Programme;
 
 /// What a service goes on from.
 pub(super) struct Begun {
@@ -78,40 +79,36 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     let ends = topics::offsets(&inputs, options)?;
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
     let process = machine.random_id();
-    let start = |records: &[Record]| generation(config, &partitions, records);
-    let (journal, records) = Journal::begin(Arc::clone(&store), &process, &start, machine.clone(), Arc::clone(notice))?;
+    let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
+    // What was bound before every snapshot is needed by none of them.
+    let since = state.manifests_of_any_logic().map_err(Failure::Failed)?.first().map_or(0, |oldest| oldest.epoch);
+    let start = |before: Option<&Generation>| generation(config, &partitions, before);
+    let (journal, story) = Journal::begin(Arc::clone(&store), &process, since, &start, machine.clone(), Arc::clone(notice))?;
     machine.pass("start.generation");
     notice(&format!("generation {} of job {} begins", journal.generation(), config.job.name));
-    let history = History::of(&records, &partitions)?;
+    let mut history = History::of(&story, &partitions)?;
     watch.stage(Stage::Fencing);
     let producers = fence(options, &outputs, &journal)?;
     machine.pass("start.fenced");
-    let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
     watch.stage(Stage::Restoring);
     let chosen = Chosen { outputs: &outputs, state: &state, options, history: &history, partitions: &partitions };
     let found = chosen.choose();
     // Whoever was asleep meanwhile reads what its successor wrote: that is no finding.
     superseded_at_start(&journal)?;
     let (snapshot, progress_records) = found?;
-    let first = if history.programme.is_empty() { given.clone() } else { history.programme.clone() };
-    let (progress, restored, known) = match snapshot {
-        Some((manifest, restored)) => {
-            notice(&format!("going on from the snapshot after epoch {}", manifest.epoch));
-            (manifest.progress, restored.into_iter().map(Some).collect(), manifest.known)
-        }
-        None => {
-            (Progress::default(), (0..config.job.workers).map(|_| None).collect(), Known { programme: first, news: Vec::new() })
-        }
-    };
-    let rulebook = programme_of(&known.programme)?;
-    if known.programme != given && (rulebook.values != programme.values || rulebook.revision != programme.revision) {
-        notice(&format!(
-            "the programme in {} is not the first revision that this job began with (revision {}); that one holds. A new one is \
-             published with `tidemark programme publish`",
-            config.programme.path.display(),
-            rulebook.revision
-        ));
+    if snapshot.is_none() && !history.whole {
+        history = History::of(&journal::read(&store).map_err(Failure::Failed)?, &partitions)?;
     }
+    if snapshot.is_none() && !history.whole {
+        return Err(Failure::Failed(anyhow::anyhow!(
+            "no snapshot is usable and the journal does not reach back to the first epoch: restore the store. Nothing was bound or \
+             published"
+        )));
+    }
+    history.go_on_from(snapshot.as_ref().map_or(&[], |(manifest, _)| &manifest.progress.places));
+    same::check(options, &outputs, &inputs, &ends, &history)?;
+    let (progress, restored, known) = gone_on_from(options, snapshot, &history, &given);
+    tell_of_another_programme(options, &known, &given, &programme)?;
     let (book, clock) = book_of(&known)?;
     machine.pass("start.restored");
     let taken_in = taken_in(&history, &inputs, &ends, options);
@@ -141,6 +138,45 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     })
 }
 
+/// What is gone on from: a snapshot, or nothing.
+fn gone_on_from(
+    options: &Options,
+    snapshot: Option<Loaded>,
+    history: &History,
+    given: &[(String, String)],
+) -> (Progress, Vec<Option<Restored>>, Known) {
+    let first = if history.programme.is_empty() { given.to_vec() } else { history.programme.clone() };
+    match snapshot {
+        Some((manifest, restored)) => {
+            (options.notice)(&format!("going on from the snapshot after epoch {}", manifest.epoch));
+            (manifest.progress, restored.into_iter().map(Some).collect(), manifest.known)
+        }
+        None => {
+            let nothing = (0..options.config.job.workers).map(|_| None).collect();
+            (Progress::default(), nothing, Known { programme: first, news: Vec::new() })
+        }
+    }
+}
+
+/// The programme that is configured counts at the first start only.
+fn tell_of_another_programme(
+    options: &Options,
+    known: &Known,
+    given: &[(String, String)],
+    programme: &Programme,
+) -> Result<(), Failure> {
+    let rulebook = programme_of(&known.programme)?;
+    if known.programme != given && (rulebook.values != programme.values || rulebook.revision != programme.revision) {
+        (options.notice)(&format!(
+            "the programme in {} is not the first revision that this job began with (revision {}); that one holds. A new one is \
+             published with `tidemark programme publish`",
+            options.config.programme.path.display(),
+            rulebook.revision
+        ));
+    }
+    Ok(())
+}
+
 /// Whether an epoch comes after the snapshot.
 fn is_after(options: &Options, epoch: u64, snapshot: u64) -> bool {
     let machine = &options.world.machine;
@@ -151,12 +187,8 @@ fn is_after(options: &Options, epoch: u64, snapshot: u64) -> bool {
 }
 
 /// What this start says of itself; refused where it does not go with what the journal says.
-fn generation(config: &Config, partitions: &[Partition], records: &[Record]) -> Result<Generation, Refused> {
+fn generation(config: &Config, partitions: &[Partition], before: Option<&Generation>) -> Result<Generation, Refused> {
     let mode = if is_wall(config) { "wall" } else { "events" };
-    let before = records.iter().rev().find_map(|record| match &record.body {
-        Body::Generation(generation) => Some(generation),
-        Body::Binding(_) => None,
-    });
     if let Some(before) = before {
         let mut wrong = Vec::new();
         if before.shards != config.job.shards {
@@ -251,12 +283,6 @@ impl Chosen<'_> {
                 }
                 Err(why) => notice(&format!("snapshot {} is not usable, trying the one before it: {why}", manifest.epoch)),
             }
-        }
-        if !self.history.whole {
-            return Err(Failure::Failed(anyhow::anyhow!(
-                "no snapshot is usable and the journal does not reach back to the first epoch: restore the store. Nothing was bound or \
-                 published"
-            )));
         }
         if newest > 0 {
             progress = self.progress(0)?;

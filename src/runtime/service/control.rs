@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::dataflows::parcel::Read;
 use crate::epoch::Epoch;
 use crate::runtime::Failure;
-use crate::sinks::tally::Progress;
+use crate::sinks::tally::{Points, Progress};
 
 /// What all workers hold.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,11 +51,18 @@ pub(super) struct Control {
     /// How long commits took, since somebody looked.
     commits: Mutex<Vec<Duration>>,
     visible_places: Mutex<Vec<(u32, u64)>>,
+    /// What was visible before this process began: the process before it has counted that.
+    before: Epoch,
+    /// What that amounts to, as far as it has been read again since somebody looked.
+    counted: Mutex<Option<Points>>,
 }
 
 impl Control {
-    pub(super) fn new(workers: usize, first: Epoch) -> Self {
+    /// What is shared by a service whose workers begin after the epoch `first`, where everything up to `before` is visible.
+    pub(super) fn new(workers: usize, first: Epoch, before: Epoch) -> Self {
         Self {
+            before,
+            counted: Mutex::new(None),
             stop: AtomicBool::new(false),
             failure: Mutex::new(None),
             taken: AtomicU64::new(first),
@@ -129,9 +136,12 @@ impl Control {
     /// An epoch was closed.
     pub(super) fn tell(&self, progress: &Progress, held: Held) {
         self.buffered.store(held.buffered, Ordering::Relaxed);
-        if let Ok(mut now) = self.now.lock() {
+        if let (Ok(mut now), Ok(mut counted)) = (self.now.lock(), self.counted.lock()) {
             now.0.clone_from(progress);
             now.1 = held;
+            if progress.epoch <= self.before {
+                *counted = Some(progress.tally.points);
+            }
         }
         self.logical_time.store(progress.logical_time.unwrap_or(i64::MIN), Ordering::Release);
         self.closed.store(progress.epoch, Ordering::Release);
@@ -157,9 +167,11 @@ impl Control {
         self.seen.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
     }
 
-    /// What everything amounts to, and what is held.
-    pub(super) fn now(&self) -> (Progress, Held) {
-        self.now.lock().map(|now| now.clone()).unwrap_or_default()
+    /// What everything amounts to, and what is held; and the points up to which another process has counted, where
+    /// those have become known since the last question.
+    pub(super) fn now(&self) -> (Progress, Held, Option<Points>) {
+        let (Ok(now), Ok(mut counted)) = (self.now.lock(), self.counted.lock()) else { return Default::default() };
+        (now.0.clone(), now.1, counted.take())
     }
 
     pub(super) fn logical_time(&self) -> Option<i64> {

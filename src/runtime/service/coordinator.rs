@@ -11,8 +11,9 @@ use super::ends::Watermarks;
 use super::history::take;
 use super::pipeline::Pipeline;
 use super::room::Room;
+use super::same::totals;
 use super::wall::WallClock;
-use super::worker::{Cut, Extra, Opening, Way, totals};
+use super::worker::{Cut, Extra, Opening, Way};
 use crate::dataflows::ledger::SnapshotPort;
 use crate::epoch::Epoch;
 use crate::hex;
@@ -191,9 +192,9 @@ impl Coordinator {
                 if news.topic == partition.topic && news.partition == partition.number {
                     put(&mut batch, news);
                     if let Some(verdict) = take(&mut self.book, news) {
+                        self.beside.learn(bound.epoch, news, &verdict);
                         found.insert((each.number, news.offset), verdict);
                     }
-                    self.beside.learn(bound.epoch, news.clone());
                 }
             }
             each.active |= bound.taken_in.iter().any(|(number, ..)| *number == each.number);
@@ -300,8 +301,8 @@ impl Coordinator {
         }
         self.asked += 1;
         let number = self.snapshots.number.load(Ordering::Acquire);
-        // One that follows a failure has to stand alone.
-        let next = if written.failed { number.next_multiple_of(self.snapshots.full_every) + 1 } else { number + 1 };
+        // One that follows a failure needs none before it.
+        let next = if written.failed { 1 } else { number + 1 };
         self.snapshots.number.store(next, Ordering::Release);
         self.snapshots.at.store(self.epoch + 1, Ordering::Release);
         true
@@ -359,6 +360,7 @@ impl Coordinator {
         let mut at_end = extra.len();
         for cut in cuts {
             bound.ends.extend(cut.ends);
+            bound.lasts.extend(cut.lasts);
             at_end += cut.at_end.len();
             bound.at_end.extend(cut.at_end);
             bound.count += cut.count;
@@ -434,9 +436,9 @@ impl Coordinator {
                     news.since = self.control.logical_time();
                 }
                 if let Some(verdict) = take(&mut self.book, &news) {
+                    self.beside.learn(self.epoch, &news, &verdict);
                     found.insert((*number, record.offset), verdict);
                 }
-                self.beside.learn(self.epoch, news.clone());
                 bound.news.push(news);
             }
         }

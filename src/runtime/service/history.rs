@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::epoch::ClockSettings;
-use crate::journal::{Body, Bound, Generation, News, Record, unfolded};
+use crate::epoch::{ClockSettings, Place};
+use crate::journal::{Body, Bound, Generation, News, Story, unfolded};
 use crate::runtime::Failure;
 use crate::runtime::programme::clock_settings;
 use crate::runtime::state::Known;
@@ -17,8 +17,11 @@ use tidemark_domain::programme::{Programme, resolve};
 #[derive(Default)]
 pub(super) struct History {
     pub(super) bounds: Vec<Bound>,
-    /// Where each partition stands after the last epoch; those that were never taken in are not in it.
+    /// Where each partition stands after the last epoch, as far as that was read; those that were never taken in are not
+    /// in it.
     pub(super) reached: BTreeMap<u32, u64>,
+    /// The last record that was read of each partition: its offset and hash.
+    pub(super) lasts: BTreeMap<u32, (u64, u64)>,
     pub(super) programme: Vec<(String, String)>,
     pub(super) last_now: Option<i64>,
     /// Whether the last thing bound was the end of a drain.
@@ -31,20 +34,19 @@ pub(super) struct History {
 
 impl History {
     /// Reads the history out of a journal's records.
-    pub(super) fn of(records: &[Record], partitions: &[Partition]) -> Result<Self, Failure> {
-        let mut history = Self { whole: records.first().is_none_or(|first| first.number == 1), ..Self::default() };
+    pub(super) fn of(story: &Story, partitions: &[Partition]) -> Result<Self, Failure> {
+        let mut history = Self { whole: story.records.first().is_none_or(|first| first.number == 1), ..Self::default() };
         let mut table: Vec<Option<u32>> = Vec::new();
-        let mut names: Vec<(String, u32)> = Vec::new();
-        for record in records {
+        if let Some(head) = &story.head {
+            history.finished = head.finished;
+            table = history.begins(&head.generation, partitions);
+        }
+        for record in &story.records {
             match &record.body {
-                Body::Generation(generation) => {
-                    names.clone_from(&generation.partitions);
-                    history.generation = Some(Generation::clone(generation));
-                    table = names.iter().map(|name| number_of(partitions, name)).collect();
-                }
+                Body::Generation(generation) => table = history.begins(generation, partitions),
                 Body::Binding(bounds) => {
                     for bound in unfolded(bounds) {
-                        history.take(bound, &table, &names)?;
+                        history.take(bound, &table)?;
                     }
                 }
             }
@@ -52,8 +54,15 @@ impl History {
         Ok(history)
     }
 
-    fn take(&mut self, mut bound: Bound, table: &[Option<u32>], names: &[(String, u32)]) -> Result<(), Failure> {
+    /// A process starts; gives the numbers that its partitions have now.
+    fn begins(&mut self, generation: &Generation, partitions: &[Partition]) -> Vec<Option<u32>> {
+        self.generation = Some(generation.clone());
+        generation.partitions.iter().map(|name| number_of(partitions, name)).collect()
+    }
+
+    fn take(&mut self, mut bound: Bound, table: &[Option<u32>]) -> Result<(), Failure> {
         let epoch = bound.epoch;
+        let names = self.generation.as_ref().map_or(&[][..], |generation| &generation.partitions);
         let number = |old: u32| {
             table.get(old as usize).copied().flatten().ok_or_else(|| {
                 let name = names.get(old as usize).map_or_else(|| format!("{old}"), |(topic, number)| format!("{topic}, partition {number}"));
@@ -68,6 +77,10 @@ impl History {
         for (partition, ..) in &mut bound.taken_in {
             *partition = number(*partition)?;
         }
+        for (partition, offset, hash) in &mut bound.lasts {
+            *partition = number(*partition)?;
+            self.lasts.insert(*partition, (*offset, *hash));
+        }
         for partition in &mut bound.at_end {
             *partition = number(*partition)?;
         }
@@ -80,11 +93,18 @@ impl History {
         if !bound.programme.is_empty() {
             self.programme.clone_from(&bound.programme);
         }
-        // The epoch after the end of a drain carries its snapshot and nothing else.
-        self.finished = bound.finish || (self.finished && bound.count == 0 && bound.ends.is_empty() && bound.taken_in.is_empty());
+        self.finished = bound.finishes(self.finished);
         self.last_now = bound.now.or(self.last_now);
         self.bounds.push(bound);
         Ok(())
+    }
+
+    /// Takes in where partitions stood at the snapshot that is gone on from: what was bound before it may not have been
+    /// read.
+    pub(super) fn go_on_from(&mut self, places: &[Place]) {
+        for place in places {
+            self.reached.entry(place.partition).or_insert(place.position.offset);
+        }
     }
 
     /// The last epoch that is bound.

@@ -12,7 +12,8 @@
 //! are visible already is compared with what was published.
 //!
 //! Reading order: this file, `begin` over `history`, `pipeline`, `coordinator`, `worker`, `committer`, `binder`,
-//! `control`; then what reads the same bindings for another purpose: `again` and `verify`. `topics` asks the brokers.
+//! `control`; then what reads the same bindings for another purpose: `again` and `verify`. `topics` asks the brokers, and
+//! `same` whether a topic is still the one that was read before.
 
 mod again;
 mod begin;
@@ -24,6 +25,7 @@ mod ends;
 mod history;
 mod pipeline;
 mod room;
+mod same;
 mod topics;
 mod verify;
 mod wall;
@@ -212,7 +214,8 @@ fn readings(options: &Options, begun: &Begun) -> Vec<Reading> {
 
 fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Outcome, Failure> {
     let config = &options.config;
-    let control = Arc::new(Control::new(config.job.workers as usize, begun.progress.epoch));
+    let visible = begun.shards.iter().filter_map(|(_, records)| records.last()).map(|record| record.epoch).max();
+    let control = Arc::new(Control::new(config.job.workers as usize, begun.progress.epoch, visible.unwrap_or(0)));
     control.set_logical_time(begun.progress.logical_time);
     let bound = Arc::new(AtomicU64::new(begun.last_bound));
     let target = shards(options, &mut begun, &bound, &control)?;
@@ -283,8 +286,12 @@ fn look_out(options: &Options, begun: &Begun, control: &Arc<Control>) -> Result<
         let (inputs, seen, control) = (begun.inputs.clone(), Arc::clone(&changed), Arc::clone(control));
         let (asked, notice) = (Arc::clone(&options.asked_to_stop), Arc::clone(&options.notice));
         let machine = options.world.machine.clone();
-        let stop = move || control.stopped() || asked.load(Ordering::Acquire);
-        spawn(&options.world.machine, "partitions", move || topics::look_out(inputs, &seen, &stop, &machine, &notice))?;
+        spawn(&options.world.machine, "partitions", move || {
+            let stop = || control.stopped() || asked.load(Ordering::Acquire);
+            if let Err(failure) = topics::look_out(inputs, &seen, &stop, &machine, &notice) {
+                control.fail(failure);
+            }
+        })?;
     }
     Ok(changed)
 }

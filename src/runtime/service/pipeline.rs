@@ -14,7 +14,7 @@ use super::control::Control;
 use super::coordinator::NewsSource;
 use super::ends::Watermarks;
 use super::worker::{self, Cut, Start, Way};
-use crate::dataflows::ledger::{FULL_EVERY, Restored, SnapshotPort};
+use crate::dataflows::ledger::{Restored, SnapshotPort, WHOLE_EVERY};
 use crate::dataflows::{Job, Report};
 use crate::epoch::{Clock, Epoch, Place};
 use crate::journal::Journal;
@@ -27,7 +27,7 @@ use crate::sinks::tally::Progress;
 use crate::sources::{Partition, Source};
 
 /// Snapshots are few in a simulation.
-const SIMULATED_FULL_EVERY: u64 = 2;
+const SIMULATED_WHOLE_EVERY: u64 = 2;
 
 /// A partition as the pipeline reads it.
 pub(super) struct Reading {
@@ -169,8 +169,8 @@ fn writer(
     beside: &Arc<Beside>,
     others: &mut Vec<Thread<()>>,
 ) -> Result<(SnapshotPort, Option<Sender<Event>>), Failure> {
-    let full_every = if plan.machine.is_simulated() { SIMULATED_FULL_EVERY } else { FULL_EVERY };
-    let port = SnapshotPort { at: Arc::default(), number: Arc::default(), full_every, last: Arc::default(), parts: None };
+    let whole_every = if plan.machine.is_simulated() { SIMULATED_WHOLE_EVERY } else { WHOLE_EVERY };
+    let port = SnapshotPort { at: Arc::default(), number: Arc::default(), whole_every, last: Arc::default(), parts: None };
     let Some(state) = plan.state.take() else { return Ok((port, None)) };
     let (event_in, events) = channel();
     let (part_in, parts) = channel();

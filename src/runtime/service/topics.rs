@@ -73,12 +73,33 @@ pub(super) fn inputs(options: &Options) -> Result<Vec<Input>, Failure> {
 /// How often the brokers are asked whether a topic has got more partitions.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`.
-pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn() -> bool, machine: &Machine, notice: &Notice) {
-    let mut known: BTreeMap<(String, String), (Arc<dyn Brokers>, u32)> = BTreeMap::new();
+/// So many times in a row a topic has to be found gone: brokers that have just started may not know it yet.
+const GONE_AFTER: u32 = 3;
+
+/// A topic that is looked at: its brokers, how many partitions are read, how often in a row there were fewer.
+struct Looked {
+    brokers: Arc<dyn Brokers>,
+    count: u32,
+    fewer: u32,
+}
+
+/// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`. Ends with
+/// why the service has to end where a topic is gone.
+///
+/// # Errors
+/// That.
+pub(super) fn look_out(
+    inputs: Vec<Input>,
+    changed: &AtomicBool,
+    stop: &dyn Fn() -> bool,
+    machine: &Machine,
+    notice: &Notice,
+) -> Result<(), Failure> {
+    let mut known: BTreeMap<(String, String), Looked> = BTreeMap::new();
     for input in inputs {
         let key = (input.brokers.address().to_owned(), input.name());
-        known.entry(key).or_insert_with(|| (Arc::clone(&input.brokers), 0)).1 += 1;
+        let brokers = &input.brokers;
+        known.entry(key).or_insert_with(|| Looked { brokers: Arc::clone(brokers), count: 0, fewer: 0 }).count += 1;
     }
     let mut asked = machine.now();
     while !stop() {
@@ -87,18 +108,28 @@ pub(super) fn look_out(inputs: Vec<Input>, changed: &AtomicBool, stop: &dyn Fn()
             continue;
         }
         asked = machine.now();
-        for ((address, name), (brokers, count)) in &known {
+        for ((address, name), looked) in &mut known {
             // Where there is no answer, others say so.
-            let Ok(now) = brokers.partitions(name) else { continue };
-            if now > *count {
+            let Ok(now) = looked.brokers.partitions(name) else { continue };
+            let before = looked.count;
+            if now > before {
                 notice(&format!(
-                    "topic {name} at {address} has {now} partitions now, {count} before; they are taken in with the next epoch"
+                    "topic {name} at {address} has {now} partitions now, {before} before; they are taken in with the next epoch"
                 ));
                 changed.store(true, Ordering::Release);
-                return;
+                return Ok(());
+            }
+            looked.fewer = if now < before { looked.fewer + 1 } else { 0 };
+            if looked.fewer == GONE_AFTER {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "topic {name} at {address} has {now} partitions now, {before} before: it was deleted, or made anew, while it was \
+                     read. Nothing is skipped: restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on \
+                     what is there"
+                )));
             }
         }
     }
+    Ok(())
 }
 
 /// Where a job publishes; every topic has to be there.

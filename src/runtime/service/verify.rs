@@ -25,6 +25,7 @@ use crate::sinks::kafka::tail::{self, Standing};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Proof, Topic};
 use crate::sources::Partition;
+use crate::sources::reference::is_reference_topic;
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -80,21 +81,23 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let shards: Vec<u32> = (0..config.job.shards).collect();
     // What is committed now; a job that runs goes on meanwhile.
     let progress = tail::progress(&outputs, &shards, 0).map_err(Failure::Failed)?;
-    let records = journal::read_all(&store).map_err(Failure::Failed)?;
+    let story = journal::read(&store).map_err(Failure::Failed)?;
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
-    if let Some((topic, number)) = names_of(&records).iter().find(|name| number_of(&partitions, name).is_none()) {
+    if let Some((topic, number)) = names_of(&story).iter().find(|name| number_of(&partitions, name).is_none()) {
         return Err(Failure::Mismatch(format!(
             "topic {topic}, partition {number}, was bound and is not in the configuration: put it back into [[source]] topics"
         )));
     }
-    let history = History::of(&records, &partitions)?;
+    let history = History::of(&story, &partitions)?;
     if history.bounds.is_empty() {
-        let gone = vec![format!("job {} has bound nothing yet", config.job.name)];
+        let published = progress.values().any(|records| !records.is_empty());
+        let gone = if published { vec![format!("job {} has published, and bound nothing", config.job.name)] } else { Vec::new() };
         return Ok(Verified { summary: Summary::of(&Progress::default()), commits: 0, records: 0, wrong: Vec::new(), gone });
     }
     let mut wrong = Vec::new();
     check_chain(&outputs, &progress, &history, &mut wrong);
-    let begun = begin(options, &state, &history, &partitions)?;
+    let lows: Vec<u64> = topics::offsets(&inputs, options)?.into_iter().map(|(low, _)| low).collect();
+    let begun = begin(options, &state, &history, &partitions, &lows)?;
     let mut expected: Vec<Expected> = progress.values().map(|shard| Expected::of(shard, begun.progress.epoch)).collect();
     let mut gone = begun.gone.clone();
     let other = |each: &&Standing| each.record.epoch > begun.progress.epoch && each.record.logic_version != LOGIC_VERSION;
@@ -122,7 +125,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         target: Target::Compare(to_compare.collect()),
         defects: options.defects,
         in_flight: config.epoch.in_flight,
-        to_the_end: false,
+        to_the_end: true,
         machine: options.world.machine.clone(),
         history,
     };
@@ -205,10 +208,24 @@ struct Begin {
     gone: Vec<String>,
 }
 
-/// From the first epoch where the journal reaches back to it, else from the oldest snapshot.
-fn begin(options: &Options, state: &State, history: &History, partitions: &[Partition]) -> Result<Begin, Failure> {
+/// A partition whose first records are no longer kept, and its log start. Rates and rulebooks stand in the bindings.
+fn shortened<'p>(history: &History, partitions: &'p [Partition], lows: &[u64]) -> Option<(&'p Partition, u64)> {
+    let first = |number: u32| {
+        let all = history.bounds.iter().flat_map(|bound| &bound.taken_in);
+        all.filter(|(each, ..)| *each == number).map(|(_, offset, _)| *offset).min()
+    };
+    let mut places = (0_u32..).zip(partitions).zip(lows).filter(|((_, partition), _)| !is_reference_topic(&partition.topic));
+    places
+        .find(|((number, _), low)| first(*number).is_some_and(|first| first < **low))
+        .map(|((_, partition), low)| (partition, *low))
+}
+
+/// From the first epoch where the journal and the input reach back to it, else from the oldest snapshot that both reach
+/// back to.
+fn begin(options: &Options, state: &State, history: &History, partitions: &[Partition], lows: &[u64]) -> Result<Begin, Failure> {
     let config = &options.config;
-    if history.whole {
+    let shortened = shortened(history, partitions, lows);
+    if history.whole && shortened.is_none() {
         return Ok(Begin {
             progress: Progress::default(),
             restored: (0..config.job.workers).map(|_| None).collect(),
@@ -219,19 +236,27 @@ fn begin(options: &Options, state: &State, history: &History, partitions: &[Part
     let manifests = state.manifests().map_err(Failure::Failed)?;
     let spread = Spread { shards: config.job.shards, workers: config.job.workers };
     let first = history.bounds.first().map_or(0, |bound| bound.epoch);
+    let why = match shortened {
+        None => format!("the journal begins with epoch {first}"),
+        Some((Partition { topic, number }, low)) => {
+            format!("topic {topic}, partition {number}, begins with offset {low}: its first records are no longer kept")
+        }
+    };
     let usable = |manifest: &&Manifest| manifest.epoch + 1 >= first;
     for manifest in manifests.iter().filter(usable) {
-        if let Ok(restored) = state.load(manifest, &manifests, spread) {
-            let (kept, restored) = super::begin::renumbered(manifest.clone(), restored, partitions).map_err(Failure::Mismatch)?;
-            return Ok(Begin {
-                progress: kept.progress,
-                restored: restored.into_iter().map(Some).collect(),
-                known: kept.known,
-                gone: vec![format!("the journal begins with epoch {first}; what came before is not checked")],
-            });
+        let Ok(restored) = state.load(manifest, &manifests, spread) else { continue };
+        let (kept, restored) = super::begin::renumbered(manifest.clone(), restored, partitions).map_err(Failure::Mismatch)?;
+        let reaches = |place: &crate::epoch::Place| {
+            let topic = partitions.get(place.partition as usize).map_or("", |partition| &partition.topic);
+            is_reference_topic(topic) || lows.get(place.partition as usize).is_none_or(|low| place.position.offset >= *low)
+        };
+        if kept.progress.places.iter().all(reaches) {
+            let gone = vec![format!("{why}; what came before epoch {} is not checked", kept.epoch + 1)];
+            let restored = restored.into_iter().map(Some).collect();
+            return Ok(Begin { progress: kept.progress, restored, known: kept.known, gone });
         }
     }
-    Err(Failure::Failed(anyhow::anyhow!("the journal begins with epoch {first} and no snapshot reaches back to it")))
+    Err(Failure::Failed(anyhow::anyhow!("{why}; and no snapshot is there from which all that came later can be computed")))
 }
 
 /// Reads every topic of facts from its start; gives how many records were read.

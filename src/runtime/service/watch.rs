@@ -37,8 +37,8 @@ pub(super) struct Watch {
     beside: Arc<Mutex<Option<Arc<Beside>>>>,
     ready: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
-    /// Whether metrics are of interest to anybody.
-    served: bool,
+    /// In a simulation nobody looks, and no thread runs beside its turns.
+    simulated: bool,
     /// Whether nothing was begun yet that would have to be finished.
     waited: Arc<AtomicBool>,
 }
@@ -48,13 +48,17 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Ends the process where it is asked to and cannot by itself: at once while it waits for a broker or a store before
 /// it has begun, else after ten seconds. Whatever is open then is as after a kill: nothing of it is visible.
-fn end_when_asked(asked: &AtomicBool, early: &AtomicBool, notice: &Notice) {
+fn end_when_asked(asked: &AtomicBool, early: &AtomicBool, drain: bool, notice: &Notice) {
     while !asked.load(Ordering::Acquire) {
         std::thread::sleep(Duration::from_millis(50));
     }
     if early.load(Ordering::Acquire) {
-        notice("ended as asked, before anything was begun");
-        std::process::exit(0);
+        notice(if drain {
+            "the drain was cut short as asked, before it began"
+        } else {
+            "ended as asked, before anything was begun"
+        });
+        std::process::exit(i32::from(drain));
     }
     std::thread::sleep(GRACE);
     notice(
@@ -142,7 +146,8 @@ impl Watch {
         let waited = Arc::new(AtomicBool::new(true));
         let (asked, early, told) = (Arc::clone(&options.asked_to_stop), Arc::clone(&waited), Arc::clone(&options.notice));
         if !options.world.machine.is_simulated() {
-            spawn(&options.world.machine, "asked-to-stop", move || end_when_asked(&asked, &early, &told))?;
+            let drain = options.drain;
+            spawn(&options.world.machine, "asked-to-stop", move || end_when_asked(&asked, &early, drain, &told))?;
         }
         Ok(Self {
             waited,
@@ -154,7 +159,7 @@ impl Watch {
             beside: Arc::new(Mutex::new(None)),
             ready: Arc::new(AtomicBool::new(false)),
             stop,
-            served: listen.is_some(),
+            simulated: options.world.machine.is_simulated(),
         })
     }
 
@@ -187,7 +192,7 @@ impl Watch {
 
     /// Begins to renew the metrics.
     pub(super) fn follow(&self, control: &Arc<Control>, marks: &Arc<Watermarks>, begun: &Begun, target: &Target) {
-        if !self.served {
+        if self.simulated {
             return;
         }
         let gauges = match target {
@@ -288,7 +293,8 @@ impl Renewal {
 
     /// Renews lag by partition; gives records that arrived and that were processed, a second.
     fn lags(&mut self, passed: f64) -> (f64, f64) {
-        let (progress, held) = self.control.now();
+        let (progress, held, counted) = self.control.now();
+        self.points = counted.unwrap_or(self.points);
         self.metrics.state(held.state, held.players);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
         let committed = self.control.visible_places();

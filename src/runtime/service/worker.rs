@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use timely::dataflow::InputHandle;
 use timely::worker::Worker;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Control;
 use super::ends::Watermarks;
+use super::same::{Last, lasts, totals};
 use crate::container::VecBuilder;
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{self, Arrival, Job, Report};
@@ -20,7 +20,7 @@ use crate::epoch::{Clock, Epoch, Place, Position};
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sources::reference::Reference;
-use crate::sources::{Batch, Partition, Source};
+use crate::sources::{Batch, Source};
 
 /// How long a worker waits that has nothing to do.
 const IDLE: Duration = Duration::from_millis(2);
@@ -64,6 +64,7 @@ pub(super) struct Cut {
     pub(super) count: u64,
     pub(super) bytes: u64,
     pub(super) input: u64,
+    pub(super) lasts: Vec<Last>,
     /// The least clock of its partitions.
     pub(super) least: i64,
 }
@@ -221,7 +222,9 @@ impl Reader<'_> {
             None if opening.bytes == 0 => (Vec::new(), false),
             None => self.read_live(&opening)?,
         };
-        let (count, input) = totals(batches.iter().map(|(number, batch)| (*number, batch)), &self.job.partitions);
+        let read = || batches.iter().map(|(number, batch)| (*number, batch));
+        let (count, input) = totals(read(), &self.job.partitions);
+        let last = lasts(read(), &self.job.partitions);
         let bytes = batches.iter().map(|(_, batch)| batch.bytes.len() as u64).sum();
         let at_end: Vec<u32> = match &opening.drain {
             _ if replayed => std::mem::take(&mut opening.at_end),
@@ -243,6 +246,7 @@ impl Reader<'_> {
             count,
             bytes,
             input,
+            lasts: last,
             least: least.unwrap_or(i64::MAX),
         };
         let mut ended = at_end;
@@ -348,22 +352,4 @@ impl Reader<'_> {
 /// Whether a partition is where its drain ends.
 fn is_drained(ends: &[u64], partition: u32, position: Position) -> bool {
     ends.get(partition as usize).is_none_or(|end| position.offset >= *end)
-}
-
-/// How many records batches hold, and the sum of their hashes.
-pub(super) fn totals<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partitions: &[Partition]) -> (u64, u64) {
-    let (mut count, mut input) = (0, 0_u64);
-    for (partition, batch) in batches {
-        count += batch.records.len() as u64;
-        let place = partitions.get(partition as usize);
-        let seed = place.map_or(0, |place| xxh3_64(place.topic.as_bytes()) ^ (u64::from(place.number) << 40));
-        for record in &batch.records {
-            let bytes = match &record.oversize {
-                Some(oversize) => oversize.head.as_slice(),
-                None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
-            };
-            input = input.wrapping_add(xxh3_64_with_seed(bytes, seed ^ record.offset));
-        }
-    }
-    (count, input)
 }

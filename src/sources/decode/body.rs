@@ -1,20 +1,25 @@
 //! What a record says beside its envelope: the hash that tells two bodies apart (rule 8), and the amounts
 //! that were read for it.
 
-use tidemark_domain::catalogue::Field;
+use tidemark_domain::catalogue::{EventType, Field};
 use tidemark_domain::money::Decimal;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::super::json::{self, Value};
 use super::{MISSING, Read, wrong};
 
-/// The hash of a body: of its fields in the order of the row, each step one-to-one in what was before.
+/// The hash of a body: of its type and its fields in the order of the row, each step one-to-one in what was before.
 pub(super) struct Body<'s> {
     pub(super) hash: u64,
     pub(super) scratch: &'s mut Vec<u8>,
 }
 
-impl Body<'_> {
+impl<'s> Body<'s> {
+    /// The body of a type, which is part of it: one `event_id` may stand in two types.
+    pub(super) const fn of(event_type: EventType, scratch: &'s mut Vec<u8>) -> Self {
+        Self { hash: event_type as u64 + 1, scratch }
+    }
+
     fn add(&mut self, hash: u64) {
         self.hash = (self.hash.rotate_left(29) ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }

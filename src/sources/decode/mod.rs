@@ -123,7 +123,7 @@ fn read<'a>(fields: &Fields<'a>, scratch: &mut Vec<u8>) -> Read<Verdict<'a>> {
         return wrong(Field::OccurredAt, MISSING);
     }
     let brand = brand(fields)?;
-    let mut body = Body { hash: 0, scratch };
+    let mut body = Body::of(event_type, scratch);
     if !event_type.is_command() {
         body.add_number(Field::OccurredAt, occurred_at.map_or(i64::MIN, |instant| instant.0));
     }
@@ -268,8 +268,9 @@ fn detail<'a>(event_type: EventType, fields: &Fields<'a>, amounts: &Amounts) -> 
         EventType::BetPlaced => Detail::Bet(bet(fields, amounts)?),
         EventType::WinCredited => {
             split(amounts, amounts.required(Field::Amount)?)?;
-            Detail::Other
+            Detail::Money { currency: text(fields, Field::Currency) }
         }
+        EventType::WithdrawalPaid => Detail::Money { currency: text(fields, Field::Currency) },
         EventType::BetVoided => Detail::Voided {
             bet_id: required(fields, Field::OriginalBetId)?,
             amount: amounts.get(Field::Amount),
@@ -278,7 +279,7 @@ fn detail<'a>(event_type: EventType, fields: &Fields<'a>, amounts: &Amounts) -> 
         EventType::BetCorrected => {
             Detail::Corrected { bet_id: required(fields, Field::OriginalBetId)?, new_amount: amounts.required(Field::NewAmount)? }
         }
-        EventType::DepositMade => Detail::Deposit { approved: approved(fields)? },
+        EventType::DepositMade => Detail::Deposit { approved: approved(fields)?, currency: required(fields, Field::Currency)? },
         EventType::SessionStarted => Detail::Session,
         EventType::PointsAdjust => {
             Detail::Adjust { by: by(fields)?, amount: amounts.required(Field::Amount)?, reason: text(fields, Field::Reason) }
@@ -366,7 +367,10 @@ fn approved(fields: &Fields<'_>) -> Read<bool> {
 
 fn force<'a>(fields: &Fields<'a>) -> Read<Option<(Cow<'a, str>, ForceMode, Instant)>> {
     let mode = match text(fields, Field::Mode).as_deref() {
-        Some("none") => return Ok(None),
+        Some("none") => {
+            time(fields, Field::Until)?;
+            return Ok(None);
+        }
         Some("exact") => ForceMode::Exact,
         Some("floor") => ForceMode::Floor,
         Some("ceiling") => ForceMode::Ceiling,

@@ -31,6 +31,26 @@ fn a_bet_is_read_from_its_digits() {
 }
 
 #[test]
+fn the_type_is_part_of_the_body() {
+    let pairs = [("RedemptionConfirmed", "RedemptionCancelled"), ("AccountBlocked", "AccountUnblocked")];
+    for (one, other) in pairs {
+        let text = r#"{"event_id":"y","event_type":"T","source":"s","player_id":"p","occurred_at":"2026-03-01T10:00:00Z","redemption_id":"r1"}"#;
+        let (first, second) = (text.replace("\"T\"", &format!("\"{one}\"")), text.replace("\"T\"", &format!("\"{other}\"")));
+        let (first, second) = (event(&first).identity, event(&second).identity);
+        assert_eq!(first.event, second.event, "{one} and {other}");
+        assert_ne!(first.body, second.body, "{one} and {other}");
+    }
+}
+
+#[test]
+fn a_force_that_is_lifted_may_leave_its_end_out_but_not_say_it_in_other_words() {
+    let lift = r#"{"event_id":"y","event_type":"StatusForce","source":"s","player_id":"p","occurred_at":"2026-03-01T10:00:00Z","mode":"none","until":"2026-04-01T00:00:00Z"}"#;
+    assert!(matches!(event(lift).detail, Detail::Force { force: None, .. }));
+    assert!(matches!(event(&lift.replace(r#","until":"2026-04-01T00:00:00Z""#, "")).detail, Detail::Force { force: None, .. }));
+    assert_eq!(field_of(&lift.replace("2026-04-01T00:00:00Z", "soon")).0.as_deref(), Some("until"));
+}
+
+#[test]
 fn each_wrong_field_is_named() {
     for (from, to, field) in [
         ("\"p42\"", "\"\"", "player_id"),

@@ -54,6 +54,13 @@ pub enum Detail<'a> {
     Deposit {
         /// Whether its `status` is approved.
         approved: bool,
+        /// `currency`
+        currency: Cow<'a, str>,
+    },
+    /// `WinCredited`, `WithdrawalPaid`
+    Money {
+        /// `currency`
+        currency: Option<Cow<'a, str>>,
     },
     /// `SessionStarted`
     Session,

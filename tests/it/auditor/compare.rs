@@ -308,6 +308,7 @@ fn summary(expected: &Expected, written: &Written, report: &mut Report) {
         ("late", wanted.late),
         ("dead_letters", wanted.dead_letters),
         ("unmatched_reversals", wanted.unmatched_reversals),
+        ("fx_missing_total", wanted.fx_missing_total),
         ("skipped_unknown", wanted.skipped_unknown),
         ("beyond_until", wanted.beyond_until),
     ];

@@ -30,6 +30,7 @@ pub(crate) const CASES: &[&str] = &[
     "R2.fx_rate",
     "R2.missing_fx",
     "R2.on_event",
+    "R2.other_amount",
     "R2.rate",
     "R3.midnight_bet",
     "R3.out_of_window",

@@ -44,6 +44,7 @@ pub(crate) struct Summary {
     pub(crate) late: u64,
     pub(crate) dead_letters: u64,
     pub(crate) unmatched_reversals: u64,
+    pub(crate) fx_missing_total: u64,
     pub(crate) skipped_unknown: u64,
     pub(crate) beyond_until: u64,
     /// Without the audit of the rulebook itself (brand `*`).

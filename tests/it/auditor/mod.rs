@@ -152,6 +152,7 @@ fn live(world: &World, events: Vec<Event>, end: Ms, out: &mut Expected) {
         out.summary.duplicates += player.tally.duplicates;
         out.summary.late += player.tally.late;
         out.summary.unmatched_reversals += player.tally.unmatched;
+        out.summary.fx_missing_total += player.tally.fx_missing;
         out.dead_letters.append(&mut player.tally.dead);
         out.coverage.add(&player.cover);
         if let Some(id) = id

@@ -35,6 +35,7 @@ pub(crate) struct Tally {
     pub(crate) duplicates: u64,
     pub(crate) late: u64,
     pub(crate) unmatched: u64,
+    pub(crate) fx_missing: u64,
     pub(crate) dead: Vec<DeadLetter>,
 }
 
@@ -276,6 +277,15 @@ impl<'a> Player<'a> {
         at < edge
     }
 
+    /// An amount that is no bet's: without a rate it counts 0, and once here.
+    fn money(&mut self, event: &Event, at: Ms) {
+        let Some(currency) = event.text("currency") else { return };
+        if currency != self.base && self.world.rate(currency, &self.base, at).is_none() {
+            self.cover.hit("R2.other_amount");
+            self.tally.fx_missing += 1;
+        }
+    }
+
     fn apply(&mut self, event: &Event, at: Ms) -> Outcome {
         let day = self.zone.day(at);
         match event.kind.as_str() {
@@ -287,7 +297,13 @@ impl<'a> Player<'a> {
             "RedemptionCancelled" => self.redemption_cancelled(event),
             "StatusForce" => self.status_force(event),
             "DepositMade" => {
+                self.money(event, at);
                 self.active("deposit", day);
+                Outcome::Applied(Keep::All)
+            }
+            "WinCredited" | "WithdrawalPaid" => {
+                self.cover.hit("R14.quiet");
+                self.money(event, at);
                 Outcome::Applied(Keep::All)
             }
             "SessionStarted" => {

@@ -45,7 +45,7 @@ fn write(expected: &Expected, dir: &Path) {
     let s = &expected.summary;
     let summary = json!({
         "events_in": s.events_in, "applied": s.applied, "duplicates": s.duplicates, "late": s.late, "dead_letters": s.dead_letters,
-        "unmatched_reversals": s.unmatched_reversals, "skipped_unknown": s.skipped_unknown, "beyond_until": s.beyond_until,
+        "unmatched_reversals": s.unmatched_reversals, "fx_missing_total": s.fx_missing_total, "skipped_unknown": s.skipped_unknown, "beyond_until": s.beyond_until,
         "facts": s.facts, "logical_time": s.logical_time.map(write_time),
     });
     fs::write(dir.join("summary.json"), summary.to_string()).expect("a file");

@@ -245,7 +245,15 @@ impl Player<'_> {
         let rules = self.rules();
         let earned = self.standing.earned.clone();
         let forced = self.standing.forced.as_ref().filter(|f| f.until > self.zone.start(on));
-        if effective(rules, &earned, forced) == effective(rules, &lower, forced) {
+        let mut end = lower.clone();
+        if rules.tiers.to_fit {
+            // Down until the window holds.
+            while self.rolling(on) < maintain(rules, &end) {
+                let place = rules.place(&end).expect("a tier of the ladder");
+                end.clone_from(&rules.tiers.levels[place - 1].name);
+            }
+        }
+        if effective(rules, &earned, forced) == effective(rules, &end, forced) {
             self.cover.hit("R6.tier_at_risk_hidden");
             return;
         }
@@ -316,6 +324,10 @@ impl Player<'_> {
             if earned_exists {
                 self.show(1, "forced", &cause);
             }
+        }
+        if self.id.is_none() {
+            // Rule 16 judges players.
+            return;
         }
         let before = self.standing.lost.len();
         self.standing.lost.retain(|t| rules.place(t).is_some());

@@ -4,6 +4,7 @@ mod brokers;
 mod chaos;
 mod cluster;
 mod faults;
+mod input;
 mod killed;
 #[cfg(feature = "cloud")]
 mod minio;

@@ -21,12 +21,12 @@ use crate::broker::shared;
 use crate::results::{Chance, default_programme, files, rows, wait};
 
 /// A drain that takes a second or two: small epochs, few under way.
-const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
+pub(super) const EVENTS: &str = "[clock]\nmode = \"events\"\n[http]\nlisten = \"\"\n\
                       [epoch]\ninterval = \"10ms\"\ncommit_interval = \"30ms\"\nsnapshot_interval = \"150ms\"\n\
                       bytes = 32768\nin_flight = 8";
 
 /// More than half a day passes in a second.
-const WALL: &str = "[clock]\nmode = \"wall\"\nspeed = 50000\nstart = \"2026-01-01T00:00:00Z\"\n[http]\nlisten = \"\"\n\
+pub(super) const WALL: &str = "[clock]\nmode = \"wall\"\nspeed = 50000\nstart = \"2026-01-01T00:00:00Z\"\n[http]\nlisten = \"\"\n\
                     [epoch]\ninterval = \"20ms\"\ncommit_interval = \"200ms\"\nsnapshot_interval = \"1s\"\n\
                     profile_interval = \"1s\"";
 
@@ -140,7 +140,7 @@ fn a_rulebook_that_is_published_while_it_runs_is_in_force_from_one_instant_on() 
 }
 
 /// Deletes a topic and waits until it is gone.
-fn delete(brokers: &str, topic: &str) {
+pub(super) fn delete(brokers: &str, topic: &str) {
     let admin = kafka::admin(&brokers.into()).unwrap();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::findings::Findings;
-use super::nearest::nearest;
-use super::scalar::{Activity, Millis, quoted};
+use super::scalar::{Activity, Millis};
 use super::section::Section;
 use crate::programme::schema::table;
 use crate::programme::{Factor, Game, Games, Points, Promotion, Promotions, Qualifying, Redemption};
@@ -55,9 +54,6 @@ pub(super) fn games(findings: &mut Findings, part: &Section<'_>) -> Option<Games
     for (id, entry) in section.named(findings, "catalogue")? {
         let game_type = entry.get::<Box<str>>(findings, "type");
         let provider = entry.get::<Box<str>>(findings, "provider");
-        if let (Some(name), Some(known)) = (&game_type, &weights) {
-            check_type(findings, &entry, "type", name, known);
-        }
         match (game_type, provider, &mut catalogue) {
             (Some(game_type), Some(provider), Some(games)) => {
                 games.insert(id, Game { game_type, provider });
@@ -68,41 +64,25 @@ pub(super) fn games(findings: &mut Findings, part: &Section<'_>) -> Option<Games
     Some(Games { weights: weights?, unknown_weight: unknown_weight?, catalogue: catalogue? })
 }
 
-/// A type that nobody weighs is most likely a slip of the pen.
-fn check_type(findings: &mut Findings, section: &Section<'_>, key: &str, name: &str, weights: &BTreeMap<Box<str>, Factor>) {
-    if weights.contains_key(name) || findings.is_full() {
-        return;
-    }
-    let known = weights.keys().map(|each| &**each);
-    let help = nearest(name, known)
-        .map_or_else(|| "give the type a weight".to_owned(), |near| format!("did you mean `{near}`? Or give the type a weight"));
-    section.report(findings, key, format!("the game type {} has no weight in games.weights", quoted(name)), help);
-}
-
-pub(super) fn promotions(findings: &mut Findings, part: &Section<'_>, games: Option<&Games>) -> Option<Promotions> {
+pub(super) fn promotions(findings: &mut Findings, part: &Section<'_>) -> Option<Promotions> {
     let section = part.section(findings, "promotions", &table::PROMOTIONS);
     let stacking = section.get(findings, "stacking");
     let cap = section.get(findings, "cap");
-    let list = section.each(findings, "list", |found, one| promotion(found, one, games));
+    let list = section.each(findings, "list", promotion);
     Some(Promotions { stacking: stacking?, cap: cap?, list: list? })
 }
 
-fn promotion(findings: &mut Findings, section: &Section<'_>, games: Option<&Games>) -> Option<Promotion> {
+fn promotion(findings: &mut Findings, section: &Section<'_>) -> Option<Promotion> {
     let id = section.get(findings, "id");
     let multiplier = section.get(findings, "multiplier");
     let from = section.get::<Instant>(findings, "from");
     let to = section.get::<Instant>(findings, "to");
     let brands = section.list(findings, "brands");
-    let game_types = section.list::<Box<str>>(findings, "game_types");
+    let game_types = section.list(findings, "game_types");
     if let (Some(begin), Some(end)) = (from, to)
         && begin >= end
     {
         section.report(findings, "to", "the promotion ends before it begins", format!("an instant after {begin}"));
-    }
-    for name in game_types.iter().flatten() {
-        if let Some(known) = games {
-            check_type(findings, section, "game_types", name, &known.weights);
-        }
     }
     Some(Promotion { id: id?, multiplier: multiplier?, from: from?, to: to?, brands: brands?, game_types: game_types? })
 }

@@ -174,7 +174,7 @@ fn programme(findings: &mut Findings, parts: &Parts<'_>) -> Option<Programme> {
     let clock = clock(findings, &parts.part("clock"));
     let points = earning::points(findings, &parts.part("points"));
     let games = earning::games(findings, &parts.part("games"));
-    let promotions = earning::promotions(findings, &parts.part("promotions"), games.as_ref().filter(|_| parts.complete));
+    let promotions = earning::promotions(findings, &parts.part("promotions"));
     let tiers = ladder::tiers(findings, &parts.part("tiers"));
     let redemption = earning::redemption(findings, &parts.part("redemption"));
     version?;

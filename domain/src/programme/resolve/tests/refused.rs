@@ -142,7 +142,6 @@ fn single_values_are_refused_on_the_wrong_side_of_each_bound() {
         "promotions: {cap: 0.9999}",
         "promotions: {list: [1]}",
         "promotions: {list: {a: 1}}",
-        "games: {catalogue: {g: {type: slot}}}",
         "games: {catalogue: {g: {provider: acme}}}",
         "games: {weights: {\"\": 1}}",
         "redemption: {confirm_within: 0s}",
@@ -159,6 +158,8 @@ fn single_values_are_refused_on_the_wrong_side_of_each_bound() {
     for section in [
         "points: {expire_after_months: 12, remind_before_days: [372]}",
         "promotions: {cap: 1}",
+        "games: {catalogue: {g: {type: crash, provider: acme}}}",
+        "promotions: {list: [{id: A, multiplier: 2, from: 2026-03-02T00:00:00Z, to: 2026-03-03T00:00:00Z, game_types: [crash]}]}",
         "redemption: {currency: mBTC}",
         "brands: {}",
         "points: {}",

@@ -2,19 +2,22 @@
 //!
 //! Owns: every `ClientConfig`. Does not own: what is read or written; that is `sources/kafka` and the sinks.
 
+mod topics;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::types::RDKafkaConfRes;
 use rdkafka::{ClientContext, Message as _};
 use thiserror::Error;
+
+pub use topics::{Admin, admin, create, create_topics};
 
 /// How often it is looked whether a producer has delivered something.
 const LOOK: Duration = Duration::from_millis(1);
@@ -31,6 +34,33 @@ impl Error {
     fn new(doing: &str, brokers: &str, cause: &dyn std::fmt::Display) -> Self {
         Self(format!("{doing} at {brokers}: {cause}"))
     }
+
+    /// Where a client could not be made.
+    fn of_client(doing: &str, brokers: &str, cause: &KafkaError) -> Self {
+        Self::new(doing, brokers, &in_words(cause))
+    }
+}
+
+/// What went wrong, without the value of a setting: that may be a secret.
+fn in_words(cause: &KafkaError) -> String {
+    match cause {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            format!("librdkafka knows no setting {name}")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => format!("librdkafka does not take the value of the setting {name}"),
+        other => other.to_string(),
+    }
+}
+
+/// Whether librdkafka knows a setting and takes its value.
+///
+/// # Errors
+/// In words, where it does not; the value is not told.
+pub fn check_setting(name: &str, value: &str) -> Result<(), String> {
+    #[expect(clippy::disallowed_methods, reason = "the only place that builds clients")]
+    let mut config = ClientConfig::new();
+    config.set(name, value);
+    config.create_native_config().map(drop).map_err(|cause| in_words(&cause))
 }
 
 /// What a client remembers for messages to people.
@@ -194,7 +224,7 @@ fn asking(cluster: &Cluster, isolation: &str) -> Result<Consumer, Error> {
     let client = config.create_with_context(Context::default());
     client
         .map(|client| Consumer(Some(client)))
-        .map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))
+        .map_err(|cause| Error::of_client("cannot make a Kafka client", &cluster.brokers, &cause))
 }
 
 /// A client that only asks, and is told the high watermark: open transactions count.
@@ -214,7 +244,7 @@ pub fn group(cluster: &Cluster, name: &str) -> Result<Option<ConsumerGroupMetada
     config.set("group.id", name).set("enable.auto.commit", "false");
     let client: BaseConsumer<Context> = config
         .create_with_context(Context::default())
-        .map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))?;
+        .map_err(|cause| Error::of_client("cannot make a Kafka client", &cluster.brokers, &cause))?;
     let metadata = client.group_metadata();
     drop(Consumer(Some(client)));
     Ok(metadata)
@@ -255,7 +285,7 @@ pub fn consumer(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
     let client = config.create_with_context(Context::default());
     client
         .map(|client| Consumer(Some(client)))
-        .map_err(|cause| Error::new("cannot make a Kafka consumer", &cluster.brokers, &cause))
+        .map_err(|cause| Error::of_client("cannot make a Kafka consumer", &cluster.brokers, &cause))
 }
 
 /// How long records of a producer that is no shard's wait for others, and how many kilobytes wait at most.
@@ -295,7 +325,7 @@ pub fn producer(cluster: impl Into<Cluster>) -> Result<Producer, Error> {
     let mut config = producer_config(&cluster);
     batching(&mut config, LINGER, QUEUE_KBYTES);
     let client = config.create_with_context(Context::default());
-    client.map_err(|cause| Error::new("cannot make a Kafka producer", &cluster.brokers, &cause))
+    client.map_err(|cause| Error::of_client("cannot make a Kafka producer", &cluster.brokers, &cause))
 }
 
 /// A producer with transactions that has not yet begun any: the caller calls `init_transactions`, and learns
@@ -312,7 +342,7 @@ pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration, linger: Du
         .set_log_level(RDKafkaLogLevel::Error);
     batching(&mut config, linger, SHARD_QUEUE_KBYTES);
     let client = config.create_with_context(Context::default());
-    client.map_err(|cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
+    client.map_err(|cause| Error::of_client(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
 }
 
 /// A producer with transactions, ready to begin the first; it fences any other with the same id.
@@ -324,7 +354,7 @@ pub fn transactional_producer(cluster: impl Into<Cluster>, id: &str) -> Result<P
     let mut config = producer_config(&cluster);
     config.set("transactional.id", id);
     batching(&mut config, LINGER, QUEUE_KBYTES);
-    let failed = |cause| Error::new(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause);
+    let failed = |cause| Error::of_client(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause);
     let producer: Producer = config.create_with_context(Context::default()).map_err(failed)?;
     producer.init_transactions(PATIENCE).map_err(failed)?;
     Ok(producer)
@@ -383,62 +413,6 @@ pub fn finish(producer: &Producer) -> Result<(), Error> {
         ))),
         (count, _) => Err(Error(format!("{count} records were not written: {}", context.last_error().unwrap_or_default()))),
     }
-}
-
-/// A client that changes topics.
-pub type Admin = AdminClient<Context>;
-
-/// A client that changes topics and says how they are set.
-///
-/// # Errors
-/// Where librdkafka refuses the settings.
-pub fn admin(cluster: &Cluster) -> Result<Admin, Error> {
-    let client = config(cluster).create_with_context(Context::default());
-    client.map_err(|cause| Error::new("cannot make a Kafka client", &cluster.brokers, &cause))
-}
-
-/// Creates topics with the brokers' own replication and waits until they can be used. Those that exist stay as they are.
-///
-/// # Errors
-/// Where a topic cannot be created, or is not there within a minute.
-pub fn create_topics(cluster: impl Into<Cluster>, topics: &[(&str, u32)]) -> Result<(), Error> {
-    // -1: as many replicas as the brokers give a topic by default.
-    let new = |&(name, partitions): &(_, u32)| NewTopic::new(name, partitions.cast_signed(), TopicReplication::Fixed(-1));
-    create(&cluster.into(), &topics.iter().map(new).collect::<Vec<_>>())
-}
-
-/// Creates topics as they are described. Those that exist stay as they are.
-///
-/// # Errors
-/// Where a topic cannot be created, or is not there within a minute.
-pub fn create(cluster: &Cluster, topics: &[NewTopic<'_>]) -> Result<(), Error> {
-    let failed = |cause: &dyn std::fmt::Display| Error::new("cannot create topics", &cluster.brokers, cause);
-    let admin = admin(cluster)?;
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|cause| failed(&cause))?;
-    let created = runtime.block_on(admin.create_topics(topics, &options)).map_err(|cause| failed(&cause))?;
-    for outcome in created {
-        if let Err((name, code)) = outcome
-            && code != RDKafkaErrorCode::TopicAlreadyExists
-        {
-            return Err(failed(&format!("topic {name}: {code}")));
-        }
-    }
-    let since = Instant::now();
-    loop {
-        let known = admin.inner().fetch_metadata(None, PATIENCE).map_err(|cause| failed(&cause))?;
-        let Some(missing) = topics.iter().find(|topic| !usable(&known, topic.name)) else { return Ok(()) };
-        if since.elapsed() > PATIENCE {
-            return Err(failed(&format!("topic {} has no leader yet", missing.name)));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn usable(known: &Metadata, name: &str) -> bool {
-    let topic = known.topics().iter().find(|topic| topic.name() == name);
-    topic
-        .is_some_and(|topic| !topic.partitions().is_empty() && topic.partitions().iter().all(|partition| partition.leader() >= 0))
 }
 
 /// Where a message to a person goes.
