@@ -10,14 +10,14 @@ mod measure;
 
 use std::time::Instant;
 
-use live::{Bench, bare, drain, latency, restart, snapshots, soak};
+use live::{Bench, bare, drain, killed, latency, restart, snapshots, soak};
 use measure::Arguments;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for with `--set`.
-const SETS: [&str; 6] = ["bare", "drain", "latency", "snapshots", "restart", "soak"];
+const SETS: [&str; 7] = ["bare", "drain", "latency", "snapshots", "restart", "killed", "soak"];
 
 fn main() {
     let start = Instant::now();
@@ -42,6 +42,9 @@ fn main() {
     }
     if wanted("restart") {
         restart::run(&bench);
+    }
+    if wanted("killed") {
+        killed::run(&bench);
     }
     if wanted("soak") {
         soak::run(&bench);

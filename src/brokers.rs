@@ -124,6 +124,12 @@ pub trait Brokers: Send + Sync {
     /// within `patience`: a transaction is open there, or the marker of a decided one is missing.
     fn read(&self, from: &BTreeMap<Place, (u64, u64)>, patience: Duration, each: Each<'_>) -> Result<()>;
 
+    /// Removes the records of partitions that lie before an offset each (`DeleteRecords`).
+    ///
+    /// # Errors
+    /// Where they do not.
+    fn delete_before(&self, places: &BTreeMap<Place, u64>) -> Result<()>;
+
     /// A partition to be read on and on. `prefix` stands before its topic's name at the brokers.
     fn follow(&self, partition: &Partition, prefix: &str, from: u64) -> Box<dyn Source>;
 

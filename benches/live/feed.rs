@@ -127,6 +127,11 @@ impl<'a> Feed<'a> {
         service.must_run();
     }
 
+    /// Feeds no more.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
     /// Sends bets, the first with the number `first`, until there are `count` or the time is over.
     pub(crate) fn run(&self, first: u64, count: u64, limit: Duration) -> Fed {
         let linger = self.stamps.map(|_| ("linger.ms".to_owned(), "0".to_owned()));

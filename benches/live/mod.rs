@@ -5,6 +5,7 @@ pub(crate) mod broker;
 pub(crate) mod drain;
 pub(crate) mod feed;
 pub(crate) mod job;
+pub(crate) mod killed;
 pub(crate) mod latency;
 pub(crate) mod process;
 pub(crate) mod reader;

@@ -139,6 +139,12 @@ impl Service {
         self.ended()
     }
 
+    /// Kills it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it can be waited for");
+    }
+
     /// Waits for its end, which must be with 0. What a process took is known until somebody waits for it.
     pub(crate) fn ended(mut self) -> Ended {
         let mut peak_mib = 0.0_f64;

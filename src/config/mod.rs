@@ -118,6 +118,8 @@ pub struct Epoch {
 pub struct Store {
     /// A folder, or a url with `file://`, `s3://`, `gs://` or `az://`.
     pub url: String,
+    /// How far `verify` is to reach back: what lies before it is removed. None: nothing ever is.
+    pub verify_reach: Option<Duration>,
 }
 
 /// Topics of one Kafka cluster that are read.

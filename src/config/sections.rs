@@ -120,8 +120,9 @@ fn given<'o>(first: &'o Origin, second: &'o Origin) -> &'o Origin {
 fn store(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Store> {
     let mut section = reader.section(root, "store");
     let url = reader.text(&mut section, "url", values::url);
+    let verify_reach = reader.text(&mut section, "verify_reach", values::reach);
     reader.close(&section);
-    Some(Store { url: url?.value })
+    Some(Store { url: url?.value, verify_reach: verify_reach?.value })
 }
 
 fn sources(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Vec<Source>> {

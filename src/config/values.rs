@@ -70,6 +70,16 @@ pub(super) fn duration(value: &Value, range: &RangeInclusive<Duration>) -> Resul
     if range.contains(&found) { Ok(found) } else { Err(format!("{text} is out of bounds; {}", due())) }
 }
 
+/// How far back something reaches: `forever`, or a length of time from a second to ten years.
+pub(super) fn reach(text: &str) -> Result<Option<Duration>, String> {
+    const YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
+    if text == "forever" {
+        return Ok(None);
+    }
+    let range = Duration::from_secs(1)..=YEARS;
+    duration(&Value::Text(text.to_owned()), &range).map(Some).map_err(|wrong| format!("{wrong}; or \"forever\""))
+}
+
 /// A length of time in its largest whole unit.
 pub(super) fn length(duration: Duration) -> String {
     let millis = duration.as_millis();

@@ -22,7 +22,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use thiserror::Error;
 
-use self::reading::{Line, Listing};
+use self::reading::{Line, Listing, Reading};
 pub use self::records::{Body, Bound, Generation, Head, News, Record, folded, unfolded};
 use crate::epoch::Epoch;
 use crate::machine::{Defect, Machine};
@@ -104,6 +104,22 @@ pub fn read_all(store: &Store) -> Result<Vec<Record>> {
     Ok(read(store)?.records)
 }
 
+/// Removes segments that bind nothing behind an epoch: what lies before its snapshot. The newest segment stays.
+///
+/// # Errors
+/// Where the store does not answer, or a segment is damaged.
+pub fn trim(store: &Store, epoch: Epoch) -> Result<()> {
+    let listing = Listing::of(store)?;
+    let end = listing.end();
+    for (first, last) in listing.segments.iter().copied().filter(|(_, last)| *last < end) {
+        if !reading::ends_by(store, (first, last), epoch)? {
+            break;
+        }
+        store.delete(&segment_name(first, last))?;
+    }
+    Ok(())
+}
+
 /// The process that wrote the newest record; none where there is no record.
 ///
 /// # Errors
@@ -140,18 +156,21 @@ impl Journal {
         machine: Machine,
         notice: crate::kafka::Notice,
     ) -> Result<(Self, Story), Refused> {
+        let (mut reading, mut newest) = (Reading::default(), None);
         loop {
-            let reading::Found { head, mut lines, newest } = reading::since(&store, since).map_err(Refused::Failed)?;
-            if machine.has(Defect::LastUnread) && lines.len() > 2 {
-                lines.pop();
-            }
+            // Where somebody else was faster, only what is new is read: it must not go on like that.
+            let list = || newest.map_or_else(|| reading::listing_since(&store, since), |(from, _)| Listing::since(&store, from));
+            let (first, merged) =
+                reading::read_on(&mut reading, &list, &|names| store.get_all(names)).map_err(Refused::Failed)?;
+            newest = Some((first, merged));
+            let unread = usize::from(machine.has(Defect::LastUnread) && reading.lines.len() > 2);
+            let (head, lines) = (&reading.head, reading.lines.get(..reading.lines.len() - unread).unwrap_or_default());
             let (last, last_hash) = lines.last().map_or((0, String::new()), |(record, _)| (record.number, record.hash.clone()));
-            let generation = generation_of(&lines) + 1;
-            let (first, merged) = newest;
+            let generation = generation_of(lines) + 1;
             let behind = lines.iter().filter(|(record, _)| record.number > merged);
             let tail = behind.map(|(record, line)| (record.number, line.clone()));
             let mut heads = (head.clone(), head.clone());
-            for (record, _) in &lines {
+            for (record, _) in lines {
                 heads.1 = Head::after(heads.1, &record.body);
                 if record.number <= merged {
                     heads.0.clone_from(&heads.1);
@@ -169,12 +188,12 @@ impl Journal {
                 notice: Arc::clone(&notice),
                 machine: machine.clone(),
             };
-            let mut records: Vec<Record> = lines.into_iter().map(|(record, _)| record).collect();
             let body = Body::Generation(Box::new(start(journal.heads.1.as_ref().map(|known| &known.generation))?));
             match journal.append(body) {
                 Ok(record) => {
-                    records.push(record);
-                    return Ok((journal, Story { head, records }));
+                    let before = reading.lines.into_iter().map(|(older, _)| older);
+                    let records = before.take_while(|older| older.number < record.number).chain([record.clone()]).collect();
+                    return Ok((journal, Story { head: reading.head, records }));
                 }
                 // Somebody else was faster: read on, and try the next number.
                 Err(Refused::Conflict(_)) => {}
@@ -309,12 +328,14 @@ impl Journal {
             bail!("{name} is there with another content");
         }
         self.machine.pass("journal.after-segment");
+        // They are merged, whatever becomes of what is removed now.
+        let merged = std::mem::take(&mut self.tail);
         self.heads.0.clone_from(&self.heads.1);
         self.newest = first;
         for (from, to) in listing.segments.iter().filter(|segment| listing.is_covered(**segment)) {
             self.store.delete(&segment_name(*from, *to))?;
         }
-        for number in listing.stray.iter().copied().chain(self.tail.drain(..).map(|(number, _)| number)) {
+        for number in listing.stray.iter().copied().chain(merged.into_iter().map(|(number, _)| number)) {
             self.store.delete(&record_name(number))?;
             self.machine.pass("journal.record-removed");
         }

@@ -78,8 +78,6 @@ pub(super) struct Found {
     pub(super) head: Option<Head>,
     /// Its records.
     pub(super) lines: Vec<Line>,
-    /// The numbers of the newest segment; zeros where there is none.
-    pub(super) newest: (u64, u64),
 }
 
 /// All records of a journal.
@@ -88,24 +86,30 @@ pub(super) fn all(store: &Store) -> Result<Found> {
 }
 
 /// The records of a journal from an epoch on, that epoch's included, and what lies before them in the same segment.
+#[cfg(test)]
 pub(super) fn since(store: &Store, epoch: Epoch) -> Result<Found> {
-    let list = || {
-        let mut listing = Listing::of(store)?;
-        if epoch > 0 {
-            let whole = |segment: &&(u64, u64)| !listing.is_covered(**segment);
-            let (mut kept, mut reached) = (Vec::new(), false);
-            for segment in listing.segments.iter().rev().filter(whole) {
-                if !reached {
-                    kept.push(*segment);
-                    reached = reaches(store, *segment, epoch)?;
-                }
-            }
-            kept.reverse();
-            listing.segments = kept;
+    let mut reading = Reading::default();
+    read_on(&mut reading, &|| listing_since(store, epoch), &|names| store.get_all(names))?;
+    Ok(Found { head: reading.head, lines: reading.lines })
+}
+
+/// What a store holds of a journal without the segments that lie before an epoch.
+pub(super) fn listing_since(store: &Store, epoch: Epoch) -> Result<Listing> {
+    let mut listing = Listing::of(store)?;
+    if epoch == 0 {
+        return Ok(listing);
+    }
+    let whole = |segment: &&(u64, u64)| !listing.is_covered(**segment);
+    let (mut kept, mut reached) = (Vec::new(), false);
+    for segment in listing.segments.iter().rev().filter(whole) {
+        if !reached {
+            kept.push(*segment);
+            reached = reaches(store, *segment, epoch)?;
         }
-        Ok(listing)
-    };
-    read(&list, &|names| store.get_all(names))
+    }
+    kept.reverse();
+    listing.segments = kept;
+    Ok(listing)
 }
 
 /// Whether a segment says what held before it, and holds that epoch or one before it. One that has gone has been merged
@@ -123,6 +127,18 @@ fn reaches(store: &Store, (first, last): (u64, u64), epoch: Epoch) -> Result<boo
         Body::Generation(_) => None,
     };
     Ok(lines.find_map(bound).is_some_and(|oldest| oldest <= epoch))
+}
+
+/// Whether a segment binds nothing behind an epoch.
+pub(super) fn ends_by(store: &Store, (first, last): (u64, u64), epoch: Epoch) -> Result<bool> {
+    let name = segment_name(first, last);
+    let Some(packed) = store.get(&name)? else { return Ok(true) };
+    let text = unpacked(&packed, &name)?;
+    let bound = |line| match Record::parse(line, None, None).ok()?.body {
+        Body::Binding(bounds) => bounds.last().map(|bound| bound.epoch),
+        Body::Generation(_) => None,
+    };
+    Ok(parted(&text).1.filter_map(bound).max().is_none_or(|newest| newest <= epoch))
 }
 
 fn unpacked(packed: &[u8], name: &str) -> Result<String> {
@@ -151,14 +167,21 @@ pub(super) fn newest(store: &Store) -> Result<Option<Record>> {
     Ok(read(&list, &|names| store.get_all(names))?.lines.pop().map(|(record, _)| record))
 }
 
-/// What was merged while it was read is found at the next look, which goes on where the one before ended.
+/// Reads a journal.
 pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<Found> {
-    let (mut reading, mut idle) = (Reading::default(), 0);
+    let mut reading = Reading::default();
+    read_on(&mut reading, list, get)?;
+    Ok(Found { head: reading.head, lines: reading.lines })
+}
+
+/// Reads on; gives the numbers of the newest segment, zeros where there is none. What was merged while it was read is found at the next look, which
+/// goes on where the one before ended.
+pub(super) fn read_on(reading: &mut Reading, list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<(u64, u64)> {
+    let mut idle = 0;
     loop {
         let (listing, before) = (list()?, reading.next);
         let Some(gone) = reading.go_on(&listing, get)? else {
-            let newest = listing.segments.iter().copied().max_by_key(|(_, last)| *last).unwrap_or((0, 0));
-            return Ok(Found { head: reading.head, lines: reading.lines, newest });
+            return Ok(listing.segments.iter().copied().max_by_key(|(_, last)| *last).unwrap_or((0, 0)));
         };
         idle = if reading.next == before { idle + 1 } else { 0 };
         if idle == TRIES {
@@ -169,9 +192,9 @@ pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<F
 
 /// How far a journal has been read.
 #[derive(Default)]
-struct Reading {
-    head: Option<Head>,
-    lines: Vec<Line>,
+pub(super) struct Reading {
+    pub(super) head: Option<Head>,
+    pub(super) lines: Vec<Line>,
     /// The number of the next record; 0 before anything is known.
     next: u64,
     /// The hash of the record before it, where that is known.

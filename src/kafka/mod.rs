@@ -17,7 +17,7 @@ use rdkafka::types::RDKafkaConfRes;
 use rdkafka::{ClientContext, Message as _};
 use thiserror::Error;
 
-pub use topics::{Admin, admin, create, create_topics};
+pub use topics::{Admin, admin, create, create_topics, delete_before};
 
 /// How often it is looked whether a producer has delivered something.
 const LOOK: Duration = Duration::from_millis(1);

@@ -1,10 +1,12 @@
-//! Clients that make topics and say how they are set.
+//! Clients that make topics, say how they are set, and remove what is old.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Cluster, Context, Error, PATIENCE, config};
 
@@ -56,6 +58,23 @@ pub fn create(cluster: &Cluster, topics: &[NewTopic<'_>]) -> Result<(), Error> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Removes the records of partitions that lie before an offset each.
+///
+/// # Errors
+/// Where the brokers do not.
+pub fn delete_before(cluster: &Cluster, places: &BTreeMap<(String, u32), u64>) -> Result<(), Error> {
+    let failed = |cause: &dyn std::fmt::Display| Error::new("cannot remove records", &cluster.brokers, cause);
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for ((topic, partition), offset) in places {
+        let added = list.add_partition_offset(topic, partition.cast_signed(), Offset::Offset(offset.cast_signed()));
+        added.map_err(|cause| failed(&cause))?;
+    }
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|cause| failed(&cause))?;
+    let removed = runtime.block_on(admin(cluster)?.delete_records(&list, &options)).map_err(|cause| failed(&cause))?;
+    removed.elements().iter().try_for_each(|each| each.error()).map_err(|cause| failed(&cause))
 }
 
 fn usable(known: &Metadata, name: &str) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::keep::Keep;
 use crate::epoch::Epoch;
 use crate::journal::News;
 use crate::kafka::Notice;
@@ -29,6 +30,8 @@ pub struct Beside {
     pub known: Mutex<Known>,
     /// The last epoch of which a snapshot is written, and what that took.
     pub written: Mutex<Written>,
+    /// How much of the past is kept, where that is not all of it.
+    pub keep: Option<Keep>,
     /// Where people are told that a snapshot could not be written, where that does not end the run.
     pub notice: Option<Notice>,
 }

@@ -93,7 +93,11 @@ impl Brokers for Kafka {
 
     fn partitions(&self, topic: &str) -> Result<u32> {
         let answer = self.inspector(End::Stable)?.client().fetch_metadata(Some(topic), TIMEOUT)?;
-        Ok(answer.topics().first().map_or(0, |known| known.partitions().len() as u32))
+        let Some(known) = answer.topics().first() else { return Ok(0) };
+        match known.error().map(Code::from) {
+            None | Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(known.partitions().len() as u32),
+            Some(code) => bail!("{} does not tell the partitions of topic {topic}: {code}", self.cluster.brokers),
+        }
     }
 
     fn bounds(&self, places: &[Place], end: End) -> Result<BTreeMap<Place, (u64, u64)>> {
@@ -132,7 +136,16 @@ impl Brokers for Kafka {
             match consumer.client().poll(Duration::from_millis(20)) {
                 Some(Ok(message)) => {
                     moved = Instant::now();
-                    each(&record(&message))?;
+                    let place = (message.topic().to_owned(), message.partition().cast_unsigned());
+                    // What comes behind an end is not asked for, and says that the end is reached.
+                    let Some(end) = open.get(&place).copied() else { continue };
+                    let offset = message.offset().cast_unsigned();
+                    if offset < end {
+                        each(&record(&message))?;
+                    }
+                    if offset + 1 >= end {
+                        open.remove(&place);
+                    }
                 }
                 Some(Err(KafkaError::MessageConsumption(Code::PartitionEOF) | KafkaError::PartitionEOF(_))) | None => {
                     let before = open.len();
@@ -155,6 +168,10 @@ impl Brokers for Kafka {
             }
         }
         Ok(())
+    }
+
+    fn delete_before(&self, places: &BTreeMap<Place, u64>) -> Result<()> {
+        kafka::delete_before(&self.cluster, places).map_err(Into::into)
     }
 
     fn follow(&self, partition: &Partition, prefix: &str, from: u64) -> Box<dyn Source> {

@@ -50,6 +50,13 @@ pub struct Manifest {
     pub players: Option<u64>,
     /// The groups that it holds.
     pub groups: Vec<GroupPlace>,
+    /// When it was written, in ms; nothing in those that older versions wrote.
+    #[serde(default)]
+    pub written_ms: i64,
+    /// Offsets of the progress topic, by shard: the record of this snapshot's commit is not before them. Only where not all
+    /// of the past is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress_from: Vec<u64>,
     /// What everything amounted to.
     pub progress: Progress,
     /// The partitions that places and waiting records name by their number, where that is not the input's own order.

@@ -8,6 +8,7 @@ mod cloud;
 mod cluster;
 pub mod dlq;
 mod input;
+pub mod keep;
 pub(crate) mod manifest;
 pub mod programme;
 pub mod publish;

@@ -24,6 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::LOGIC_VERSION;
 pub use super::beside::{Beside, Known, Written};
+use super::keep::{self, Past};
 pub use super::manifest::{GroupPlace, Manifest};
 use super::manifest::{manifest_name, read_groups, read_manifest, write_manifest};
 use super::store::Store;
@@ -291,7 +292,8 @@ impl State {
     pub(crate) fn write_all(&self, events: &Receiver<Event>, spread: Spread, beside: &Beside) -> Result<()> {
         let mut parts: BTreeMap<Epoch, Vec<Part>> = BTreeMap::new();
         let mut committed: BTreeMap<Epoch, Progress> = BTreeMap::new();
-        let mut chain: Vec<Epoch> = Vec::new();
+        let from = beside.keep.as_ref().map(|keep| keep.begun.clone()).unwrap_or_default();
+        let mut series = Series { chain: Vec::new(), from };
         while let Ok(event) = self.machine.receive(events) {
             let epoch = match event {
                 Event::Part(part) => {
@@ -311,7 +313,7 @@ impl State {
                 && let Some(parts) = parts.remove(&epoch)
             {
                 let begun = Instant::now();
-                let outcome = self.write(epoch, parts, progress, spread, &mut chain, beside);
+                let outcome = self.write(epoch, parts, progress, spread, &mut series, beside);
                 beside.tell(epoch, outcome, begun.elapsed())?;
             }
         }
@@ -324,13 +326,13 @@ impl State {
         parts: Vec<Part>,
         progress: Progress,
         spread: Spread,
-        chain: &mut Vec<Epoch>,
+        series: &mut Series,
         beside: &Beside,
     ) -> Result<u64> {
         let mut size = 0;
         let Some(turn) = parts.first().map(|part| part.turn) else { return Ok(0) };
         if turn.is_first() {
-            chain.clear();
+            series.chain.clear();
         }
         let players = parts.iter().map(|part| part.players).sum();
         let mut shards: BTreeMap<u32, Vec<(u8, Vec<u8>)>> = BTreeMap::new();
@@ -368,9 +370,11 @@ impl State {
             job: self.job.clone(),
             epoch,
             full: turn.is_first(),
-            needs: chain.clone(),
+            needs: series.chain.clone(),
             players: Some(players),
             groups,
+            written_ms: self.machine.wall_ms(),
+            progress_from: series.from.clone(),
             progress,
             partitions: beside.partitions.clone(),
             known: beside.known_at(epoch),
@@ -381,28 +385,51 @@ impl State {
         }
         self.store.put(&manifest_name(epoch), write_manifest(&manifest)?)?;
         self.machine.pass("snapshot.manifest-written");
-        chain.push(epoch);
-        if chain.len() as u64 >= turn.every {
-            chain.remove(0);
+        series.chain.push(epoch);
+        if series.chain.len() as u64 >= turn.every {
+            series.chain.remove(0);
+        }
+        if let Some(Ok(ends)) = beside.keep.as_ref().map(|keep| (keep.ends)()) {
+            series.from = ends;
         }
         if turn.number % turn.every == 1 {
-            self.collect(turn)?;
+            self.collect(turn, beside)?;
         }
         Ok(size)
     }
 
-    /// Removes snapshots that none of the newest ones needs, of which there are as many as a round has.
-    fn collect(&self, Turn { every, .. }: Turn) -> Result<()> {
-        let manifests = self.manifests()?;
-        let newest = manifests.iter().rev().take(usize::try_from(every)?);
-        let Some(oldest) = newest.map(|manifest| *manifest.needs.first().unwrap_or(&manifest.epoch)).min() else { return Ok(()) };
+    /// Removes what nobody needs any more: snapshots, and what lies before the oldest that is kept.
+    fn collect(&self, Turn { every, .. }: Turn, beside: &Beside) -> Result<()> {
+        let manifests = self.manifests_of_any_logic()?;
+        let past =
+            |manifest: &Manifest| Past { epoch: manifest.epoch, needs: manifest.needs.clone(), written: manifest.written_ms };
+        let all: Vec<Past> = manifests.iter().map(past).collect();
+        let reach = beside.keep.as_ref().map(|keep| i64::try_from(keep.reach.as_millis())).transpose()?;
+        let kept = keep::kept(&all, usize::try_from(every)?, reach, self.machine.wall_ms());
+        let newest = manifests.last().map_or(0, |manifest| manifest.epoch);
         for name in self.store.list("snapshots")? {
             let epoch = name.split('/').nth(1).and_then(|part| part.parse::<Epoch>().ok());
-            if epoch.is_some_and(|epoch| epoch < oldest) {
+            // What is newer is being written by somebody.
+            if epoch.is_some_and(|epoch| epoch < newest && !kept.epochs.contains(&epoch)) {
                 self.store.delete(&name)?;
                 self.machine.pass("snapshot.object-removed");
             }
         }
+        let base = kept.base.and_then(|base| manifests.iter().find(|manifest| manifest.epoch == base));
+        if let (Some(base), Some(keep)) = (base, &beside.keep)
+            && let Err(error) = (keep.trim)(base.epoch, &base.progress_from)
+            && let Some(notice) = &beside.notice
+        {
+            notice(&format!("what lies before epoch {} could not be removed, which is tried again: {error:#}", base.epoch));
+        }
         Ok(())
     }
+}
+
+/// The snapshots of a process, one after the other.
+struct Series {
+    /// Those that the next one needs.
+    chain: Vec<Epoch>,
+    /// How far the progress topic went when the last one was written, by shard.
+    from: Vec<u64>,
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
 /// So many objects are fetched at once.
 const SIDE_BY_SIDE: usize = 16;
@@ -207,7 +208,8 @@ impl Store {
     /// # Errors
     /// Where the store cannot be listed.
     pub fn list(&self, folder: &str) -> Result<Vec<String>> {
-        self.list_after(folder, folder)
+        let prefix = Name::from(folder);
+        self.names(&prefix, self.objects.list(Some(&prefix)))
     }
 
     /// Those of them that come behind a name in the order of their bytes.
@@ -215,13 +217,14 @@ impl Store {
     /// # Errors
     /// Where the store cannot be listed.
     pub fn list_after(&self, folder: &str, name: &str) -> Result<Vec<String>> {
-        self.is_there()?;
-        use futures_util::TryStreamExt as _;
         let (prefix, after) = (Name::from(folder), Name::from(name));
-        let found: Vec<_> = self
-            .runtime
-            .block_on(self.objects.list_with_offset(Some(&prefix), &after).try_collect())
-            .with_context(|| format!("cannot list {prefix}"))?;
+        self.names(&prefix, self.objects.list_with_offset(Some(&prefix), &after))
+    }
+
+    fn names(&self, prefix: &Name, listed: BoxStream<'_, object_store::Result<ObjectMeta>>) -> Result<Vec<String>> {
+        use futures_util::TryStreamExt as _;
+        self.is_there()?;
+        let found: Vec<_> = self.runtime.block_on(listed.try_collect()).with_context(|| format!("cannot list {prefix}"))?;
         let mut names: Vec<String> = found.into_iter().map(|meta| meta.location.to_string()).collect();
         names.sort();
         Ok(names)

@@ -73,7 +73,8 @@ fn a_key_that_stands_twice_is_a_dead_letter() {
     lines.add(twice("\"am\\u006funt\":\"2.50\""), Dead(BAD, "amount"));
     lines.add(twice("\"event_id\":\"e0\""), Dead(BAD, "event_id"));
     lines.add(twice("\"x\":1,\"x\":1"), Dead(BAD, "x"));
-    lines.add(twice("\"x\":{\"y\":1,\"\\u0079\":2}"), Dead(BAD, "?"));
+    lines.add(twice("\"x\":{\"y\":1,\"\\u0079\":2}"), Dead(BAD, "x"));
+    lines.add(twice("\"\\u0078\":[[{\"y\":1,\"y\":1}]]"), Dead(BAD, "x"));
     lines.add(twice("\"x\":[{\"y\":1},{\"y\":1}]"), Applied);
     check(&lines);
 }

@@ -139,6 +139,10 @@ impl Brokers for Connection {
         Ok(answer.of(found)?)
     }
 
+    fn delete_before(&self, _: &BTreeMap<Place, u64>) -> Result<()> {
+        bail!("nothing is removed in a simulation")
+    }
+
     fn read(&self, from: &BTreeMap<Place, (u64, u64)>, patience: Duration, each: Each<'_>) -> Result<()> {
         let wanted: Vec<(&Place, u64, u64)> =
             from.iter().filter(|(_, (start, end))| start < end).map(|(place, (start, end))| (place, *start, *end)).collect();

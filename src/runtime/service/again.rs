@@ -46,7 +46,7 @@ pub(super) struct Again {
 impl Again {
     /// Reads everything that was bound after what is begun with; gives what it amounts to.
     pub(super) fn run(self) -> Result<(Progress, Target), Failure> {
-        let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch, 0));
+        let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch, 0).unwatched());
         control.set_logical_time(self.progress.logical_time);
         let wall = self.history.generation.as_ref().is_some_and(|generation| generation.mode == "wall");
         let (book, clock) = book_of(&self.known)?;
@@ -85,6 +85,7 @@ impl Again {
             state: None,
             names: Vec::new(),
             known: self.known,
+            keep: None,
             notice: None,
         })?;
         let mut coordinator = Coordinator::new(pipeline, book, self.defects, self.history.last_now, Cutting::default());

@@ -67,6 +67,9 @@ pub(super) struct Begun {
     pub(super) state: Option<State>,
 }
 
+/// So many snapshots are likely to be tried: a start reads the journal from the oldest of them on.
+const NEWEST: usize = 16;
+
 /// Starts.
 pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> {
     let (config, notice) = (&options.config, &options.notice);
@@ -80,8 +83,9 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
     let process = machine.random_id();
     let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
-    // What was bound before every snapshot is needed by none of them.
-    let since = state.manifests_of_any_logic().map_err(Failure::Failed)?.first().map_or(0, |oldest| oldest.epoch);
+    // What was bound before all of the newest snapshots is needed by none of them.
+    let manifests = state.manifests_of_any_logic().map_err(Failure::Failed)?;
+    let since = manifests.get(manifests.len().saturating_sub(NEWEST)).map_or(0, |oldest| oldest.epoch);
     let start = |before: Option<&Generation>| generation(config, &partitions, before);
     let (journal, story) = Journal::begin(Arc::clone(&store), &process, since, &start, machine.clone(), Arc::clone(notice))?;
     machine.pass("start.generation");
@@ -96,7 +100,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     // Whoever was asleep meanwhile reads what its successor wrote: that is no finding.
     superseded_at_start(&journal)?;
     let (snapshot, progress_records) = found?;
-    if snapshot.is_none() && !history.whole {
+    if snapshot.as_ref().is_none_or(|(manifest, _)| manifest.epoch < since) && !history.whole {
         history = History::of(&journal::read(&store).map_err(Failure::Failed)?, &partitions)?;
     }
     if snapshot.is_none() && !history.whole {
@@ -106,7 +110,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
         )));
     }
     history.go_on_from(snapshot.as_ref().map_or(&[], |(manifest, _)| &manifest.progress.places));
-    same::check(options, &outputs, &inputs, &ends, &history)?;
+    same::check(options, &outputs, &inputs, &history)?;
     let (progress, restored, known) = gone_on_from(options, snapshot, &history, &given);
     tell_of_another_programme(options, &known, &given, &programme)?;
     let (book, clock) = book_of(&known)?;
@@ -456,6 +460,11 @@ impl Begun {
     pub(super) fn watched(&self) -> Vec<Watched> {
         let each = |input: &Input| (input.partition.clone(), Arc::clone(&input.brokers), input.prefix.clone());
         self.inputs.iter().map(each).collect()
+    }
+
+    /// The store of the job.
+    pub(super) fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
     }
 
     pub(super) fn take_journal(&mut self) -> Result<Journal, Failure> {

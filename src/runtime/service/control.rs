@@ -51,6 +51,8 @@ pub(super) struct Control {
     /// How long commits took, since somebody looked.
     commits: Mutex<Vec<Duration>>,
     visible_places: Mutex<Vec<(u32, u64)>>,
+    /// Whether somebody asks for what was seen.
+    watched: bool,
     /// What was visible before this process began: the process before it has counted that.
     before: Epoch,
     /// What that amounts to, as far as it has been read again since somebody looked.
@@ -61,6 +63,7 @@ impl Control {
     /// What is shared by a service whose workers begin after the epoch `first`, where everything up to `before` is visible.
     pub(super) fn new(workers: usize, first: Epoch, before: Epoch) -> Self {
         Self {
+            watched: true,
             before,
             counted: Mutex::new(None),
             stop: AtomicBool::new(false),
@@ -147,9 +150,17 @@ impl Control {
         self.closed.store(progress.epoch, Ordering::Release);
     }
 
+    /// Nobody will ask what was seen and how long commits took.
+    pub(super) const fn unwatched(mut self) -> Self {
+        self.watched = false;
+        self
+    }
+
     /// What was read, and what became a dead letter.
     pub(super) fn seen(&self, read: Vec<Read>, dead: BTreeMap<(String, String), u64>) {
-        if let Ok(mut seen) = self.seen.lock() {
+        if self.watched
+            && let Ok(mut seen) = self.seen.lock()
+        {
             for part in read {
                 let known = seen.read.entry(part.partition).or_default();
                 known.records += part.records;
@@ -189,7 +200,9 @@ impl Control {
             *known = places;
         }
         self.visible.store(epoch, Ordering::Release);
-        if let Ok(mut commits) = self.commits.lock() {
+        if self.watched
+            && let Ok(mut commits) = self.commits.lock()
+        {
             commits.push(took);
         }
     }

@@ -47,11 +47,13 @@ use self::coordinator::{Coordinator, Cutting, Ended};
 use self::ends::Watermarks;
 use self::pipeline::{Pipeline, Plan, Reading, spawn};
 use self::wall::WallClock;
-use crate::brokers::Brokers;
+use crate::brokers::{Brokers, End, Place};
 use crate::config::{Config, Mode};
+use crate::journal;
 use crate::kafka::{Cluster, Notice, Silence};
 use crate::machine::Machine;
 use crate::runtime::cluster::Kafka;
+use crate::runtime::keep::{Ends, Keep, Trim};
 use crate::runtime::replay::Summary;
 use crate::runtime::store::Store;
 use crate::runtime::{Failure, complete};
@@ -238,6 +240,7 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         state: begun.state.take(),
         names: begun.names(),
         known: std::mem::take(&mut begun.known),
+        keep: keep(options, &begun)?,
         notice: Some(Arc::clone(&options.notice)),
     })?;
     watch.beside(&pipeline.beside);
@@ -277,6 +280,32 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
         other if options.drain => Outcome::CutShort { snapshot: other == Ended::Asked },
         other => Outcome::Asked { snapshot: other == Ended::Asked },
     })
+}
+
+/// How much of the past is kept, where that is not all of it.
+fn keep(options: &Options, begun: &Begun) -> Result<Option<Keep>, Failure> {
+    let Some(reach) = options.config.store.verify_reach else { return Ok(None) };
+    let (outputs, store) = (Arc::clone(&begun.outputs), begun.store());
+    let topic = outputs.progress_topic();
+    let places: Vec<Place> = (0..outputs.shards).map(|shard| (topic.clone(), shard)).collect();
+    let asked = (Arc::clone(&outputs), places.clone());
+    let ends: Ends = Box::new(move || {
+        let (at, shards) = &asked;
+        let found = at.brokers.bounds(shards, End::High)?;
+        Ok(shards.iter().map(|place| found.get(place).map_or(0, |(_, high)| *high)).collect())
+    });
+    let superseded = begun.superseded_later(options);
+    let trim: Trim = Box::new(move |epoch, from| {
+        if superseded() {
+            return Ok(());
+        }
+        journal::trim(&store, epoch)?;
+        let before = places.iter().cloned().zip(from.iter().copied()).filter(|(_, offset)| *offset > 0).collect();
+        outputs.brokers.delete_before(&before)
+    });
+    let brokers = begun.outputs.brokers.as_ref();
+    let first = patiently(options, brokers, |error| brokers.is_theirs(error), &ends)?;
+    Ok(Some(Keep { reach, begun: first, ends, trim }))
 }
 
 /// Looks out for partitions that are added while the service runs; a drain has its ends already.

@@ -21,6 +21,7 @@ use crate::journal::Journal;
 use crate::kafka::Notice;
 use crate::machine::{Defect, Machine, Thread};
 use crate::runtime::Failure;
+use crate::runtime::keep::Keep;
 use crate::runtime::on_workers;
 use crate::runtime::state::{Beside, Event, Known, State};
 use crate::sinks::tally::Progress;
@@ -80,6 +81,8 @@ pub(super) struct Plan {
     pub(super) state: Option<State>,
     pub(super) names: Vec<(String, u32)>,
     pub(super) known: Known,
+    /// How much of the past is kept, where that is not all of it.
+    pub(super) keep: Option<Keep>,
     /// Where people are told that a snapshot could not be written.
     pub(super) notice: Option<Notice>,
 }
@@ -200,6 +203,7 @@ impl Pipeline {
         let beside = Arc::new(Beside {
             partitions: std::mem::take(&mut plan.names),
             known: Mutex::new(std::mem::take(&mut plan.known)),
+            keep: plan.keep.take(),
             notice: plan.notice.take(),
             ..Beside::default()
         });

@@ -5,13 +5,14 @@
 //! there, or none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::history::History;
 use super::topics::Input;
 use super::{Options, patiently};
-use crate::brokers::Place;
+use crate::brokers::{Brokers, End, Place};
 use crate::runtime::Failure;
 use crate::sinks::kafka::Outputs;
 use crate::sources::{Batch, Partition};
@@ -51,56 +52,70 @@ pub(super) fn lasts<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partiti
     batches.filter_map(last).collect()
 }
 
-/// Looks at the end and at the last record of each partition again. A record that retention or compaction has removed says nothing.
+/// Looks at the end and at the last record of each partition again. A record that retention or compaction has removed says
+/// nothing. Ends are asked for here, once nobody else reads on: those of a moment ago may lie before what was bound since.
 ///
 /// # Errors
 /// Where there is another one.
-pub(super) fn check(
-    options: &Options,
-    outputs: &Outputs,
-    inputs: &[Input],
-    ends: &[(u64, u64)],
-    history: &History,
-) -> Result<(), Failure> {
-    let mut wanted: BTreeMap<&str, BTreeMap<Place, (&Input, u64, u64)>> = BTreeMap::new();
-    for ((number, input), (low, high)) in (0_u32..).zip(inputs).zip(ends) {
-        if let Some(reached) = history.reached.get(&number).filter(|reached| *reached > high) {
-            return Err(made_anew(&input.name(), input.partition.number, *reached, &format!("it ends at {high}")));
+pub(super) fn check(options: &Options, outputs: &Outputs, inputs: &[Input], history: &History) -> Result<(), Failure> {
+    let mut clusters: Vec<&Arc<dyn Brokers>> = Vec::new();
+    for input in inputs {
+        if !clusters.iter().any(|known| Arc::ptr_eq(known, &input.brokers)) {
+            clusters.push(&input.brokers);
         }
-        let Some((offset, hash)) = history.lasts.get(&number).copied().filter(|(offset, _)| offset >= low) else { continue };
-        let place = (input.name(), input.partition.number);
-        wanted.entry(input.brokers.address()).or_default().insert(place, (input, offset, hash));
     }
-    for places in wanted.values() {
-        let Some((first, ..)) = places.values().next() else { continue };
-        let from = places.iter().map(|(place, (_, offset, _))| (place.clone(), (*offset, offset + 1))).collect();
-        let brokers = first.brokers.as_ref();
-        let read = || {
-            let mut other = None;
-            brokers.read(&from, outputs.patience(), &mut |record| {
-                let place = (record.topic.to_owned(), record.partition);
-                if let Some((input, offset, hash)) = places.get(&place)
-                    && record.offset == *offset
-                    && xxh3_64_with_seed(record.body, seed_of(Some(&input.partition)) ^ offset) != *hash
-                {
-                    other.get_or_insert((place, *offset));
-                }
-                Ok(())
-            })?;
-            Ok(other)
-        };
-        let other = patiently(options, brokers, |error| brokers.is_theirs(error), read)?;
-        if let Some(((topic, number), offset)) = other {
-            return Err(made_anew(&topic, number, offset, "another record is there"));
+    for brokers in clusters {
+        let read: Vec<(u32, &Input)> = (0_u32..)
+            .zip(inputs)
+            .filter(|(number, input)| Arc::ptr_eq(&input.brokers, brokers) && history.reached.contains_key(number))
+            .collect();
+        let look = || differs(brokers.as_ref(), outputs, &read, history);
+        if let Some(found) = patiently(options, brokers.as_ref(), |error| brokers.is_theirs(error), look)? {
+            return Err(Failure::Failed(anyhow::anyhow!(found)));
         }
     }
     Ok(())
 }
 
-fn made_anew(topic: &str, partition: u32, offset: u64, found: &str) -> Failure {
-    Failure::Failed(anyhow::anyhow!(
-        "topic {topic}, partition {partition}, was read to offset {offset} and now {found}: the topic was deleted and made \
-         anew. Nothing was bound or published. Restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on \
-         what is there"
-    ))
+/// How a partition differs from what was read of it, in words.
+fn differs(
+    brokers: &dyn Brokers,
+    outputs: &Outputs,
+    read: &[(u32, &Input)],
+    history: &History,
+) -> anyhow::Result<Option<String>> {
+    let of = |input: &Input| (input.name(), input.partition.number);
+    let all: Vec<Place> = read.iter().map(|(_, input)| of(input)).collect();
+    let bounds = brokers.bounds(&all, End::Stable)?;
+    let mut wanted: BTreeMap<Place, (&Input, u64, u64)> = BTreeMap::new();
+    for (number, input) in read {
+        let (low, high) = bounds.get(&of(input)).copied().unwrap_or_default();
+        if let Some(reached) = history.reached.get(number).filter(|reached| **reached > high) {
+            return Ok(Some(made_anew(&of(input), *reached, &format!("it ends at {high}"))));
+        }
+        if let Some((offset, hash)) = history.lasts.get(number).copied().filter(|(offset, _)| *offset >= low) {
+            wanted.insert(of(input), (input, offset, hash));
+        }
+    }
+    let from = wanted.iter().map(|(place, (_, offset, _))| (place.clone(), (*offset, offset + 1))).collect();
+    let mut other = None;
+    brokers.read(&from, outputs.patience(), &mut |record| {
+        let place = (record.topic.to_owned(), record.partition);
+        if let Some((input, offset, hash)) = wanted.get(&place)
+            && record.offset == *offset
+            && xxh3_64_with_seed(record.body, seed_of(Some(&input.partition)) ^ offset) != *hash
+        {
+            other.get_or_insert_with(|| made_anew(&place, *offset, "another record is there"));
+        }
+        Ok(())
+    })?;
+    Ok(other)
+}
+
+fn made_anew((topic, partition): &Place, offset: u64, found: &str) -> String {
+    format!(
+        "topic {topic}, partition {partition}, was read to offset {offset} and now {found}: the topic was deleted and made anew. \
+         Nothing was bound or published. Restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is \
+         there"
+    )
 }

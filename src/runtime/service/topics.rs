@@ -110,7 +110,10 @@ pub(super) fn look_out(
         asked = machine.now();
         for ((address, name), looked) in &mut known {
             // Where there is no answer, others say so.
-            let Ok(now) = looked.brokers.partitions(name) else { continue };
+            let Ok(now) = looked.brokers.partitions(name) else {
+                looked.fewer = 0;
+                continue;
+            };
             let before = looked.count;
             if now > before {
                 notice(&format!(

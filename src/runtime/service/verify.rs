@@ -21,11 +21,12 @@ use crate::runtime::state::{Known, Manifest, State};
 use crate::runtime::store::{self, Store};
 use crate::runtime::{Failure, LOGIC_VERSION};
 use crate::sinks::kafka::Outputs;
+use crate::sinks::kafka::progress::FIRST_PREV_HASH;
 use crate::sinks::kafka::tail::{self, Standing};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Proof, Topic};
-use crate::sources::Partition;
 use crate::sources::reference::is_reference_topic;
+use crate::sources::{Partition, Source};
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -97,7 +98,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let mut wrong = Vec::new();
     check_chain(&outputs, &progress, &history, &mut wrong);
     let lows: Vec<u64> = topics::offsets(&inputs, options)?.into_iter().map(|(low, _)| low).collect();
-    let begun = begin(options, &state, &history, &partitions, &lows)?;
+    let begun = begin(options, &state, &history, &partitions, &lows, kept_since(&progress))?;
     let mut expected: Vec<Expected> = progress.values().map(|shard| Expected::of(shard, begun.progress.epoch)).collect();
     let mut gone = begun.gone.clone();
     let other = |each: &&Standing| each.record.epoch > begun.progress.epoch && each.record.logic_version != LOGIC_VERSION;
@@ -112,10 +113,10 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         other_logic: newest_other.unwrap_or(0),
         ..Compared::default()
     });
-    let sources = inputs.iter().map(|input| input.brokers.follow(&input.partition, &input.prefix, 0));
+    let sources = sources(&inputs, &begun.progress);
     let commits = expected.iter().map(|each| each.epochs.len() as u64).sum();
     let again = Again {
-        sources: sources.collect(),
+        sources,
         partitions,
         workers: config.job.workers,
         shards: config.job.shards,
@@ -140,6 +141,15 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     shorten(&mut wrong);
     shorten(&mut gone);
     Ok(Verified { summary: Summary::of(&computed), commits, records: read, wrong, gone })
+}
+
+/// Every partition from where it stood at what is begun with.
+fn sources(inputs: &[topics::Input], progress: &Progress) -> Vec<Box<dyn Source>> {
+    let each = |(number, input): (u32, &topics::Input)| {
+        let place = progress.places.iter().find(|place| place.partition == number);
+        input.brokers.follow(&input.partition, &input.prefix, place.map_or(0, |place| place.position.offset))
+    };
+    (0_u32..).zip(inputs).map(each).collect()
 }
 
 /// The store of a job that is there.
@@ -208,6 +218,12 @@ struct Begin {
     gone: Vec<String>,
 }
 
+/// The epoch from which on the progress of every shard is kept; 0 where all of it is.
+fn kept_since(progress: &BTreeMap<u32, Vec<Standing>>) -> Epoch {
+    let first = progress.values().filter_map(|records| records.first()).map(|first| &first.record);
+    first.filter(|record| record.prev_hash != FIRST_PREV_HASH).map(|record| record.epoch).max().unwrap_or(0)
+}
+
 /// A partition whose first records are no longer kept, and its log start. Rates and rulebooks stand in the bindings.
 fn shortened<'p>(history: &History, partitions: &'p [Partition], lows: &[u64]) -> Option<(&'p Partition, u64)> {
     let first = |number: u32| {
@@ -222,10 +238,17 @@ fn shortened<'p>(history: &History, partitions: &'p [Partition], lows: &[u64]) -
 
 /// From the first epoch where the journal and the input reach back to it, else from the oldest snapshot that both reach
 /// back to.
-fn begin(options: &Options, state: &State, history: &History, partitions: &[Partition], lows: &[u64]) -> Result<Begin, Failure> {
+fn begin(
+    options: &Options,
+    state: &State,
+    history: &History,
+    partitions: &[Partition],
+    lows: &[u64],
+    since: Epoch,
+) -> Result<Begin, Failure> {
     let config = &options.config;
     let shortened = shortened(history, partitions, lows);
-    if history.whole && shortened.is_none() {
+    if history.whole && shortened.is_none() && since == 0 {
         return Ok(Begin {
             progress: Progress::default(),
             restored: (0..config.job.workers).map(|_| None).collect(),
@@ -237,15 +260,16 @@ fn begin(options: &Options, state: &State, history: &History, partitions: &[Part
     let spread = Spread { shards: config.job.shards, workers: config.job.workers };
     let first = history.bounds.first().map_or(0, |bound| bound.epoch);
     let why = match shortened {
+        None if history.whole => format!("the progress topic begins with epoch {since}"),
         None => format!("the journal begins with epoch {first}"),
         Some((Partition { topic, number }, low)) => {
             format!("topic {topic}, partition {number}, begins with offset {low}: its first records are no longer kept")
         }
     };
-    let usable = |manifest: &&Manifest| manifest.epoch + 1 >= first;
+    let usable = |manifest: &&Manifest| manifest.epoch + 1 >= first && manifest.epoch >= since;
     for manifest in manifests.iter().filter(usable) {
         let Ok(restored) = state.load(manifest, &manifests, spread) else { continue };
-        let (kept, restored) = super::begin::renumbered(manifest.clone(), restored, partitions).map_err(Failure::Mismatch)?;
+        let Ok((kept, restored)) = super::begin::renumbered(manifest.clone(), restored, partitions) else { continue };
         let reaches = |place: &crate::epoch::Place| {
             let topic = partitions.get(place.partition as usize).map_or("", |partition| &partition.topic);
             is_reference_topic(topic) || lows.get(place.partition as usize).is_none_or(|low| place.position.offset >= *low)

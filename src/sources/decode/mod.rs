@@ -20,7 +20,7 @@ use tidemark_domain::identity::Key;
 use tidemark_domain::money::Decimal;
 use tidemark_domain::time::Instant;
 
-use super::json::{self, Kind, Value};
+use super::json::{self, Kind, Problem, Value};
 
 use body::{Amounts, Body};
 use fields::Fields;
@@ -31,6 +31,8 @@ pub use words::{Bet, By, Decoded, Detail, Publication, Rejected, Verdict};
 /// A field that is missing or malformed.
 struct Wrong {
     field: Field,
+    /// The field that the words are about.
+    named: Field,
     what: &'static str,
 }
 
@@ -39,7 +41,7 @@ type Read<T> = Result<T, Wrong>;
 const MISSING: &str = "is required and missing";
 
 fn wrong<T>(field: Field, what: &'static str) -> Read<T> {
-    Err(Wrong { field, what })
+    Err(Wrong { field, named: field, what })
 }
 
 /// Working memory of [`decode`], with what it has learnt of the records before: that makes it faster and
@@ -72,17 +74,18 @@ pub fn decode<'a>(text: &'a str, scratch: &mut Scratch) -> Result<Verdict<'a>, B
 fn decode_any<'a>(text: &'a str, scratch: &mut Vec<u8>) -> Result<Verdict<'a>, Box<Rejected>> {
     let mut fields = Fields::new();
     let mut twice = None;
-    let scanned = json::object(text, |key, value| {
+    let scanned = json::object_naming(text, |key, value| {
         let new = fields.insert(key, value);
         if !new {
             twice = Some(key.to_owned());
         }
         new
     });
-    if let Err(problem) = scanned {
+    if let Err((problem, inside)) = scanned {
         return Err(Box::new(Rejected {
             kind: DeadKind::SchemaViolation,
-            field: twice,
+            // A key twice within a member is that member's fault.
+            field: twice.or_else(|| inside.filter(|_| problem == Problem::DuplicateKey)),
             error: problem.words().to_owned(),
             brand: None,
             player: None,
@@ -97,7 +100,7 @@ fn reject(fields: &Fields<'_>, wrong: &Wrong) -> Rejected {
     Rejected {
         kind: DeadKind::SchemaViolation,
         field: Some(wrong.field.name().to_owned()),
-        error: format!("field `{}` {}", wrong.field.name(), wrong.what),
+        error: format!("field `{}` {}", wrong.named.name(), wrong.what),
         brand: read(Field::BrandId),
         player: read(Field::PlayerId),
         event_id: read(Field::EventId),

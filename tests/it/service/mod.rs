@@ -5,6 +5,7 @@ mod chaos;
 mod cluster;
 mod faults;
 mod input;
+mod keep;
 mod killed;
 #[cfg(feature = "cloud")]
 mod minio;

@@ -25,6 +25,8 @@ pub(super) struct Rig {
     pub(super) folder: tempfile::TempDir,
     pub(super) brokers: String,
     pub(super) prefix: String,
+    /// Settings of its store beside the usual ones.
+    pub(super) store_settings: &'static str,
     /// What takes longer than this does not end.
     pub(super) patience: Duration,
     topics: Vec<String>,
@@ -53,6 +55,7 @@ impl Rig {
             folder,
             brokers: brokers.to_owned(),
             prefix: format!("{}-", unique(name)),
+            store_settings: "",
             patience: Duration::from_secs(180),
             topics: topics(casino).into_keys().collect(),
         };
@@ -69,10 +72,11 @@ impl Rig {
     pub(super) fn configure(&self, settings: &str) {
         let topics: Vec<String> = self.topics.iter().map(|topic| format!("\"{topic}\"")).collect();
         let text = format!(
-            "[job]\nname = \"{job}\"\nworkers = 2\n[store]\nurl = \"{}\"\n[[source]]\nbrokers = \"{brokers}\"\ntopics = [{}]\n\
+            "[job]\nname = \"{job}\"\nworkers = 2\n[store]\nurl = \"{}\"\n{}\n[[source]]\nbrokers = \"{brokers}\"\ntopics = [{}]\n\
              topic_prefix = \"{prefix}\"\n[sink.kafka]\nbrokers = \"{brokers}\"\ntopic_prefix = \"{prefix}\"\n\
              transaction_timeout = \"10s\"\n[programme]\npath = \"{}\"\n{settings}\n",
             self.folder.path().join("store").display(),
+            self.store_settings,
             topics.join(", "),
             default_programme().display(),
             brokers = self.brokers,

@@ -4,8 +4,12 @@
 //! Strict means RFC 8259 to the letter, and besides: no key twice in one object at any depth, no
 //! nesting beyond [`DEPTH_MAX`], no escaped lone surrogate. Time is linear in the text.
 
+mod escapes;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+use escapes::{plain_prefix, unescape};
 
 /// How deep values may nest; the record itself is 1.
 pub const DEPTH_MAX: u32 = 32;
@@ -93,26 +97,25 @@ impl Problem {
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn object<'a>(text: &'a str, mut member: impl FnMut(&str, Value<'a>) -> bool) -> Result<(), Problem> {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0 };
-    scanner.blank();
-    match scanner.peek() {
-        Some(b'{') => {}
-        // Whatever else it is, it must be JSON before it can be the wrong JSON.
-        _ => {
-            scanner.value(1)?;
-            scanner.blank();
-            return Err(if scanner.at == text.len() { Problem::NotAnObject } else { Problem::Syntax });
-        }
-    }
-    scanner.members(1, &mut member)?;
-    scanner.blank();
-    if scanner.at == text.len() { Ok(()) } else { Err(Problem::Syntax) }
+pub fn object<'a>(text: &'a str, member: impl FnMut(&str, Value<'a>) -> bool) -> Result<(), Problem> {
+    object_naming(text, member).map_err(|(problem, _)| problem)
+}
+
+/// As [`object`], with the key of the member in whose value the problem was found.
+///
+/// # Errors
+/// What is wrong with the text, and where.
+pub fn object_naming<'a>(
+    text: &'a str,
+    mut member: impl FnMut(&str, Value<'a>) -> bool,
+) -> Result<(), (Problem, Option<String>)> {
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, inside: None };
+    scanner.object(&mut member).map_err(|problem| (problem, scanner.inside))
 }
 
 /// The number that begins at a place of a text, and the place behind it.
 pub(super) fn number(text: &str, at: usize) -> Option<(Value<'_>, usize)> {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at };
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at, inside: None };
     let value = scanner.number().ok()?;
     Some((value, scanner.at))
 }
@@ -121,9 +124,25 @@ struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// The key of the outermost member in whose value something is wrong.
+    inside: Option<String>,
 }
 
 impl<'a> Scanner<'a> {
+    /// The object that the text is.
+    fn object(&mut self, member: &mut dyn FnMut(&str, Value<'a>) -> bool) -> Result<(), Problem> {
+        self.blank();
+        if self.peek() != Some(b'{') {
+            // Whatever else it is, it must be JSON before it can be the wrong JSON.
+            self.value(1)?;
+            self.blank();
+            return Err(if self.at == self.text.len() { Problem::NotAnObject } else { Problem::Syntax });
+        }
+        self.members(1, member)?;
+        self.blank();
+        if self.at == self.text.len() { Ok(()) } else { Err(Problem::Syntax) }
+    }
+
     #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -166,7 +185,11 @@ impl<'a> Scanner<'a> {
             self.blank();
             self.expect(b':')?;
             self.blank();
-            let value = self.value(depth + 1)?;
+            let value = self.value(depth + 1).inspect_err(|_| {
+                if depth == 1 {
+                    self.inside = Some(if key.kind == Kind::Escaped { unescape(key.text) } else { key.text.to_owned() });
+                }
+            })?;
             let new = match key.kind {
                 Kind::Escaped => member(&unescape(key.text), value),
                 _ => member(key.text, value),
@@ -346,73 +369,6 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes from the beginning are printable ASCII other than a quote and a backslash.
-#[inline]
-fn plain_prefix(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = 0;
-    let (words, _) = bytes.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        // A byte's high bit is set in each term where the byte is below 0x20, a quote, a backslash, 0x7f
-        // or not ASCII. Borrows only ever mark bytes above the first true one.
-        let low = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = word ^ (ONES * 0x22);
-        let back = word ^ (ONES * 0x5c);
-        let delete = word ^ (ONES * 0x7f);
-        let zero = |value: u64| value.wrapping_sub(ONES) & !value;
-        let stop = (low | zero(quote) | zero(back) | zero(delete) | word) & HIGH;
-        if stop != 0 {
-            return at + (stop.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = bytes.get(at) {
-        if !(0x20..0x7f).contains(byte) || matches!(byte, b'"' | b'\\') {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
-/// Resolves the escapes of a string that was checked.
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        let mut characters = after.chars();
-        let kind = characters.next().unwrap_or('\\');
-        rest = characters.as_str();
-        match kind {
-            'b' => out.push('\u{8}'),
-            'f' => out.push('\u{c}'),
-            'n' => out.push('\n'),
-            'r' => out.push('\r'),
-            't' => out.push('\t'),
-            'u' => {
-                let unit = hex_at(rest, 0);
-                let (character, used) = if (0xd800..0xdc00).contains(&unit) {
-                    (0x1_0000 + ((unit - 0xd800) << 10) + (hex_at(rest, 6).wrapping_sub(0xdc00) & 0x3ff), 10)
-                } else {
-                    (unit, 4)
-                };
-                out.push(char::from_u32(character).unwrap_or(char::REPLACEMENT_CHARACTER));
-                rest = rest.get(used..).unwrap_or("");
-            }
-            other => out.push(other),
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn hex_at(text: &str, from: usize) -> u32 {
-    text.get(from..from + 4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
-}
-
 /// Appends a form of a value that is equal for equal values: strings without escapes, numbers by
 /// value, members by key. The value must have been checked.
 pub fn canonical(value: Value<'_>, out: &mut Vec<u8>) {
@@ -445,7 +401,7 @@ pub fn canonical(value: Value<'_>, out: &mut Vec<u8>) {
             out.push(b'}');
         }
         Kind::Array => {
-            let mut scanner = Scanner { text: value.text, bytes: value.text.as_bytes(), at: 1 };
+            let mut scanner = Scanner { text: value.text, bytes: value.text.as_bytes(), at: 1, inside: None };
             out.push(b'[');
             loop {
                 while let Some(b' ' | b'\n' | b'\t' | b'\r' | b',') = scanner.peek() {
@@ -568,7 +524,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn it_agrees_with_serde_json(text in "[\\[\\]{}:,\"\\\\ue0-9.+ a-ctrfnl-]{0,40}") {
-            let ours = { let mut s = Scanner { text: &text, bytes: text.as_bytes(), at: 0 }; s.blank(); let value = s.value(1); s.blank(); value.is_ok() && s.at == text.len() };
+            let ours = { let mut s = Scanner { text: &text, bytes: text.as_bytes(), at: 0, inside: None }; s.blank(); let value = s.value(1); s.blank(); value.is_ok() && s.at == text.len() };
             let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
             // We refuse more (a key twice, a lone surrogate), never less.
             if ours { proptest::prop_assert!(theirs, "{text}"); }
