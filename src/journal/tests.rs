@@ -225,6 +225,26 @@ fn a_head_says_whether_a_drain_was_the_last_thing_bound() {
 }
 
 #[test]
+fn what_lies_before_an_epoch_is_removed_and_the_newest_segment_stays() {
+    let (_folder, store) = store();
+    let mut journal = begin(&store, "a");
+    for number in 1..=1_100 {
+        journal.append(epoch(number)).unwrap();
+    }
+    let first = || read(&store).unwrap().records.first().unwrap().number;
+    for (before, number) in [(254, 1), (255, 257), (600, 513), (600, 513), (9_999, 769)] {
+        trim(&store, before).unwrap();
+        assert_eq!(first(), number, "before epoch {before}");
+    }
+    assert_eq!(read(&store).unwrap().head.unwrap().generation, start(None).unwrap());
+    journal.append(epoch(1_101)).unwrap();
+    let (mut newer, story) = begin_since(&store, "b", 1_000);
+    assert_eq!((newer.generation(), story.records.first().unwrap().number), (2, 769));
+    newer.append(epoch(1_102)).unwrap();
+    assert_eq!(read_all(&store).unwrap().last().unwrap().number, 1_104);
+}
+
+#[test]
 fn what_repeats_itself_is_left_out_and_comes_back() {
     let bound = |epoch, at_end: &[u32]| Bound { epoch, at_end: at_end.to_vec(), ..Bound::default() };
     let epochs = vec![bound(1, &[]), bound(2, &[]), bound(3, &[0, 2]), bound(4, &[0, 2]), bound(5, &[0, 2]), bound(6, &[])];
