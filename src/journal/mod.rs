@@ -4,10 +4,10 @@
 //! journal/records/NUMBER                  one record: a process started, or epochs were bound
 //! journal/segments/FIRST-LAST.zst         what held before them, and records that were merged, in order
 //! ```
-//! A record is one line: its hash, a space, its JSON. A segment's first line is its head, and begins with that word. The hash covers that of the record before it, so that a
-//! record that is missing or was changed is noticed. A record is made by conditional create: of two processes
-//! that think they own a job, one learns that it does not. The journal begins at the end of its newest segment:
-//! a record below that is none, whoever wrote it.
+//! A record is one line: its hash, a space, its JSON. The hash covers that of the record before it, so that a
+//! record that is missing or was changed is noticed. A segment's first line is its head, and begins with that word.
+//! A record is made by conditional create: of two processes that think they own a job, one learns that it does not.
+//! The journal begins at the end of its newest segment: a record below that is none, whoever wrote it.
 //!
 //! Owns: the journal's form and protocol. Does not own: when something is bound, and what a process does then.
 //!

@@ -114,31 +114,29 @@ pub(super) fn listing_since(store: &Store, epoch: Epoch) -> Result<Listing> {
 
 /// Whether a segment says what held before it, and holds that epoch or one before it. One that has gone has been merged
 /// into another, which the next look finds.
-fn reaches(store: &Store, (first, last): (u64, u64), epoch: Epoch) -> Result<bool> {
-    let name = segment_name(first, last);
-    let Some(packed) = store.get(&name)? else { return Ok(false) };
-    let text = unpacked(&packed, &name)?;
-    let (head, mut lines) = parted(&text);
-    if head.is_none() {
-        return Ok(false);
-    }
-    let bound = |line| match Record::parse(line, None, None).ok()?.body {
-        Body::Binding(bounds) => bounds.first().map(|bound| bound.epoch),
-        Body::Generation(_) => None,
-    };
-    Ok(lines.find_map(bound).is_some_and(|oldest| oldest <= epoch))
+fn reaches(store: &Store, segment: (u64, u64), epoch: Epoch) -> Result<bool> {
+    let Some((has_head, epochs)) = bound_in(store, segment)? else { return Ok(false) };
+    Ok(has_head && epochs.first().is_some_and(|oldest| *oldest <= epoch))
 }
 
 /// Whether a segment binds nothing behind an epoch.
-pub(super) fn ends_by(store: &Store, (first, last): (u64, u64), epoch: Epoch) -> Result<bool> {
+pub(super) fn ends_by(store: &Store, segment: (u64, u64), epoch: Epoch) -> Result<bool> {
+    let Some((_, epochs)) = bound_in(store, segment)? else { return Ok(true) };
+    Ok(epochs.last().is_none_or(|newest| *newest <= epoch))
+}
+
+/// Whether a segment has a head, and the epochs that it binds, in order; nothing where it has gone.
+fn bound_in(store: &Store, (first, last): (u64, u64)) -> Result<Option<(bool, Vec<Epoch>)>> {
     let name = segment_name(first, last);
-    let Some(packed) = store.get(&name)? else { return Ok(true) };
+    let Some(packed) = store.get(&name)? else { return Ok(None) };
     let text = unpacked(&packed, &name)?;
-    let bound = |line| match Record::parse(line, None, None).ok()?.body {
-        Body::Binding(bounds) => bounds.last().map(|bound| bound.epoch),
-        Body::Generation(_) => None,
-    };
-    Ok(parted(&text).1.filter_map(bound).max().is_none_or(|newest| newest <= epoch))
+    let (head, lines) = parted(&text);
+    let bodies = lines.filter_map(|line| Record::parse(line, None, None).ok()).map(|record| record.body);
+    let epochs = bodies.flat_map(|body| match body {
+        Body::Binding(bounds) => bounds,
+        Body::Generation(_) => Vec::new(),
+    });
+    Ok(Some((head.is_some(), epochs.map(|bound| bound.epoch).collect())))
 }
 
 fn unpacked(packed: &[u8], name: &str) -> Result<String> {
@@ -174,8 +172,8 @@ pub(super) fn read(list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<F
     Ok(Found { head: reading.head, lines: reading.lines })
 }
 
-/// Reads on; gives the numbers of the newest segment, zeros where there is none. What was merged while it was read is found at the next look, which
-/// goes on where the one before ended.
+/// Reads on; gives the numbers of the newest segment, zeros where there is none. What was merged while it was read is found
+/// at the next look, which goes on where the one before ended.
 pub(super) fn read_on(reading: &mut Reading, list: &dyn Fn() -> Result<Listing>, get: Get<'_>) -> Result<(u64, u64)> {
     let mut idle = 0;
     loop {

@@ -39,9 +39,8 @@ pub fn create_topics(cluster: impl Into<Cluster>, topics: &[(&str, u32)]) -> Res
 pub fn create(cluster: &Cluster, topics: &[NewTopic<'_>]) -> Result<(), Error> {
     let failed = |cause: &dyn std::fmt::Display| Error::new("cannot create topics", &cluster.brokers, cause);
     let admin = admin(cluster)?;
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|cause| failed(&cause))?;
-    let created = runtime.block_on(admin.create_topics(topics, &options)).map_err(|cause| failed(&cause))?;
+    let created = runtime.block_on(admin.create_topics(topics, &patient())).map_err(|cause| failed(&cause))?;
     for outcome in created {
         if let Err((name, code)) = outcome
             && code != RDKafkaErrorCode::TopicAlreadyExists
@@ -75,10 +74,14 @@ pub fn delete_before(cluster: &Cluster, places: &BTreeMap<(String, u32), u64>) -
         let added = list.add_partition_offset(topic, partition.cast_signed(), Offset::Offset(offset.cast_signed()));
         added.map_err(|cause| failed(&cause))?;
     }
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|cause| failed(&cause))?;
-    let removed = runtime.block_on(admin(cluster)?.delete_records(&list, &options)).map_err(|cause| failed(&cause))?;
+    let removed = runtime.block_on(admin(cluster)?.delete_records(&list, &patient())).map_err(|cause| failed(&cause))?;
     removed.elements().iter().try_for_each(|each| each.error()).map_err(|cause| failed(&cause))
+}
+
+/// How long a change may take.
+fn patient() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
 }
 
 fn usable(known: &Metadata, name: &str) -> bool {

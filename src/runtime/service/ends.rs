@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::pipeline::spawn;
+use super::topics::clusters;
 use crate::brokers::{Brokers, End};
 use crate::kafka::{Notice, Silence};
 use crate::machine::Machine;
@@ -45,13 +46,7 @@ impl Watermarks {
         };
         let marks = partitions.into_iter().map(mark).collect();
         let all = Arc::new(Self { machine: machine.clone(), marks, stop: AtomicBool::new(false) });
-        let mut clusters: Vec<Arc<dyn Brokers>> = Vec::new();
-        for each in &all.marks {
-            if !clusters.iter().any(|known| Arc::ptr_eq(known, &each.brokers)) {
-                clusters.push(Arc::clone(&each.brokers));
-            }
-        }
-        for cluster in clusters {
+        for cluster in clusters(all.marks.iter().map(|each| &each.brokers)) {
             let (asking, notice) = (Arc::clone(&all), Arc::clone(notice));
             spawn(machine, "watermarks", move || asking.ask_all(&cluster, &notice))?;
         }

@@ -205,9 +205,7 @@ fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control:
 /// Every partition from where it stands.
 fn readings(options: &Options, begun: &Begun) -> Vec<Reading> {
     let each = |(number, input): (u32, &topics::Input)| {
-        let known = begun.progress.places.iter().find(|place| place.partition == number);
-        let offset = known.map_or(0, |place| place.position.offset);
-        let source = input.brokers.follow(&input.partition, &input.prefix, offset);
+        let source = input.follow(number, &begun.progress.places);
         let end = begun.ends.get(number as usize).map_or(0, |(_, end)| *end);
         Reading::new(&options.world.machine, number, source, &begun.progress.places, input.is_reference().then_some(end))
     };

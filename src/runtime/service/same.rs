@@ -10,7 +10,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::history::History;
-use super::topics::Input;
+use super::topics::{Input, clusters};
 use super::{Options, patiently};
 use crate::brokers::{Brokers, End, Place};
 use crate::runtime::Failure;
@@ -25,6 +25,11 @@ fn seed_of(partition: Option<&Partition>) -> u64 {
     partition.map_or(0, |place| xxh3_64(place.topic.as_bytes()) ^ (u64::from(place.number) << 40))
 }
 
+/// The hash of a record; `seed` is its partition's.
+fn hash_of(seed: u64, offset: u64, bytes: &[u8]) -> u64 {
+    xxh3_64_with_seed(bytes, seed ^ offset)
+}
+
 /// How many records batches hold, and the sum of their hashes.
 pub(super) fn totals<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partitions: &[Partition]) -> (u64, u64) {
     let (mut count, mut input) = (0, 0_u64);
@@ -36,7 +41,7 @@ pub(super) fn totals<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partit
                 Some(oversize) => oversize.head.as_slice(),
                 None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
             };
-            input = input.wrapping_add(xxh3_64_with_seed(bytes, seed ^ record.offset));
+            input = input.wrapping_add(hash_of(seed, record.offset, bytes));
         }
     }
     (count, input)
@@ -47,7 +52,7 @@ pub(super) fn lasts<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partiti
     let last = |(partition, batch): (u32, &Batch)| {
         let record = batch.records.last().filter(|record| record.oversize.is_none())?;
         let seed = seed_of(partitions.get(partition as usize));
-        Some((partition, record.offset, xxh3_64_with_seed(batch.bytes.get(record.start..record.end)?, seed ^ record.offset)))
+        Some((partition, record.offset, hash_of(seed, record.offset, batch.bytes.get(record.start..record.end)?)))
     };
     batches.filter_map(last).collect()
 }
@@ -58,16 +63,10 @@ pub(super) fn lasts<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partiti
 /// # Errors
 /// Where there is another one.
 pub(super) fn check(options: &Options, outputs: &Outputs, inputs: &[Input], history: &History) -> Result<(), Failure> {
-    let mut clusters: Vec<&Arc<dyn Brokers>> = Vec::new();
-    for input in inputs {
-        if !clusters.iter().any(|known| Arc::ptr_eq(known, &input.brokers)) {
-            clusters.push(&input.brokers);
-        }
-    }
-    for brokers in clusters {
+    for brokers in clusters(inputs.iter().map(|input| &input.brokers)) {
         let read: Vec<(u32, &Input)> = (0_u32..)
             .zip(inputs)
-            .filter(|(number, input)| Arc::ptr_eq(&input.brokers, brokers) && history.reached.contains_key(number))
+            .filter(|(number, input)| Arc::ptr_eq(&input.brokers, &brokers) && history.reached.contains_key(number))
             .collect();
         let look = || differs(brokers.as_ref(), outputs, &read, history);
         if let Some(found) = patiently(options, brokers.as_ref(), |error| brokers.is_theirs(error), look)? {
@@ -103,7 +102,7 @@ fn differs(
         let place = (record.topic.to_owned(), record.partition);
         if let Some((input, offset, hash)) = wanted.get(&place)
             && record.offset == *offset
-            && xxh3_64_with_seed(record.body, seed_of(Some(&input.partition)) ^ offset) != *hash
+            && hash_of(seed_of(Some(&input.partition)), *offset, record.body) != *hash
         {
             other.get_or_insert_with(|| made_anew(&place, *offset, "another record is there"));
         }

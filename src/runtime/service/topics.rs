@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::Options;
 use crate::brokers::{Brokers, End};
+use crate::epoch::Place;
 use crate::kafka::{Cluster, Notice};
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sinks::Topic;
 use crate::sinks::kafka::Outputs;
-use crate::sources::Partition;
 use crate::sources::reference::is_reference_topic;
+use crate::sources::{Partition, Source};
 
 /// A partition to be read, and where it is.
 #[derive(Clone)]
@@ -29,9 +30,26 @@ impl Input {
         is_reference_topic(&self.partition.topic)
     }
 
+    /// Its records from where it stands among `places`, under its number; else from offset 0.
+    pub(super) fn follow(&self, number: u32, places: &[Place]) -> Box<dyn Source> {
+        let known = places.iter().find(|place| place.partition == number);
+        self.brokers.follow(&self.partition, &self.prefix, known.map_or(0, |place| place.position.offset))
+    }
+
     pub(super) fn name(&self) -> String {
         format!("{}{}", self.prefix, self.partition.topic)
     }
+}
+
+/// The brokers of several partitions, each cluster once.
+pub(super) fn clusters<'b>(all: impl Iterator<Item = &'b Arc<dyn Brokers>>) -> Vec<Arc<dyn Brokers>> {
+    let mut clusters: Vec<Arc<dyn Brokers>> = Vec::new();
+    for brokers in all {
+        if !clusters.iter().any(|known| Arc::ptr_eq(known, brokers)) {
+            clusters.push(Arc::clone(brokers));
+        }
+    }
+    clusters
 }
 
 /// Every partition to be read, in the order of topic and partition.

@@ -25,8 +25,8 @@ use crate::sinks::kafka::progress::FIRST_PREV_HASH;
 use crate::sinks::kafka::tail::{self, Standing};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Proof, Topic};
+use crate::sources::Partition;
 use crate::sources::reference::is_reference_topic;
-use crate::sources::{Partition, Source};
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -113,7 +113,8 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         other_logic: newest_other.unwrap_or(0),
         ..Compared::default()
     });
-    let sources = sources(&inputs, &begun.progress);
+    let places = &begun.progress.places;
+    let sources = (0_u32..).zip(&inputs).map(|(number, input)| input.follow(number, places)).collect();
     let commits = expected.iter().map(|each| each.epochs.len() as u64).sum();
     let again = Again {
         sources,
@@ -141,15 +142,6 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     shorten(&mut wrong);
     shorten(&mut gone);
     Ok(Verified { summary: Summary::of(&computed), commits, records: read, wrong, gone })
-}
-
-/// Every partition from where it stood at what is begun with.
-fn sources(inputs: &[topics::Input], progress: &Progress) -> Vec<Box<dyn Source>> {
-    let each = |(number, input): (u32, &topics::Input)| {
-        let place = progress.places.iter().find(|place| place.partition == number);
-        input.brokers.follow(&input.partition, &input.prefix, place.map_or(0, |place| place.position.offset))
-    };
-    (0_u32..).zip(inputs).map(each).collect()
 }
 
 /// The store of a job that is there.

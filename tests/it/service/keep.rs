@@ -16,7 +16,7 @@ const SETTINGS: &str = "[clock]\nmode = \"wall\"\nspeed = 50000\nstart = \"2026-
 /// The least offset that the progress topic has, and the sum of its ends.
 fn progress(rig: &Rig) -> (i64, i64) {
     let inspector = kafka::inspector(rig.brokers.as_str()).unwrap();
-    let topic = format!("{0}tidemark.{1}.progress.v1", rig.prefix, rig.prefix.trim_end_matches('-'));
+    let topic = format!("{}{}", rig.prefix, rig.progress_topic());
     let of = |shard| inspector.client().fetch_watermarks(&topic, shard, Duration::from_secs(10)).unwrap();
     let (lows, highs): (Vec<i64>, Vec<i64>) = (0..12).map(of).unzip();
     (lows.into_iter().min().unwrap(), highs.into_iter().sum())

@@ -100,6 +100,11 @@ impl Rig {
         self.prefix.trim_end_matches('-')
     }
 
+    /// The name of its progress topic, without the prefix.
+    pub(super) fn progress_topic(&self) -> String {
+        format!("tidemark.{}.progress.v1", self.job())
+    }
+
     /// Reads one topic more; it is made where it is missing.
     pub(super) fn also_reads(&mut self, topic: &str, settings: &str) {
         self.topics.push(topic.to_owned());
@@ -236,7 +241,7 @@ impl Rig {
         let journal = read_all(&Store::folder(&self.store()).unwrap()).unwrap();
         journal.iter().for_each(assert_journal_record);
         let mut progress = Vec::new();
-        self.committed(&format!("tidemark.{}.progress.v1", self.job()), &mut progress);
+        self.committed(&self.progress_topic(), &mut progress);
         let progress = String::from_utf8(progress).unwrap();
         progress.lines().for_each(|line| drop(assert_progress_record(line)));
         assert!(journal.len() > 1 && !progress.is_empty(), "{} records in the journal: {progress}", journal.len());
