@@ -94,15 +94,16 @@ impl FileSink {
     pub fn open(folder: &Path, job: &str, from: Option<&Record>, durable: bool) -> Result<Self, Error> {
         let failed = |attempt, path: &Path, cause| Error::File { attempt, path: path.to_owned(), cause };
         std::fs::create_dir_all(folder).map_err(|cause| failed("create", folder, cause))?;
-        let lengths = from.map(|record| record.lengths).unwrap_or_default();
-        let mut files = Vec::new();
-        for (topic, length) in Topic::ALL.iter().zip(lengths) {
-            let path = folder.join(format!("{}.jsonl", topic.name()));
-            files.push(open_at(&path, length).map_err(|cause| failed("open", &path, cause))?);
-        }
+        // Before the results, so that a folder this run has begun explains itself from its first file on.
         let path = folder.join(PROGRESS);
         let mut progress =
             OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(|cause| failed("open", &path, cause))?;
+        let lengths = from.map(|record| record.lengths).unwrap_or_default();
+        let mut files = Vec::new();
+        for (topic, length) in Topic::ALL.iter().zip(lengths) {
+            let results = folder.join(format!("{}.jsonl", topic.name()));
+            files.push(open_at(&results, length).map_err(|cause| failed("open", &results, cause))?);
+        }
         // A torn line is ended, so that the next one is whole.
         if progress.seek(SeekFrom::End(0)).is_ok_and(|length| length > 0) {
             progress.write_all(b"\n").map_err(|cause| failed("write", &path, cause))?;
@@ -169,6 +170,22 @@ impl Sink for FileSink {
         for (topic, file) in Topic::ALL.iter().zip(&self.files) {
             // Best effort: the next start cuts again.
             let _cut = file.set_len(self.committed[*topic as usize]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_ended_between_any_two_of_its_files_is_one_that_has_begun() {
+        for topic in Topic::ALL {
+            let folder = tempfile::tempdir().unwrap();
+            // No file can be made here: the start ends as a kill at this moment would end it.
+            std::fs::create_dir(folder.path().join(format!("{}.jsonl", topic.name()))).unwrap();
+            FileSink::open(folder.path(), "job", None, false).unwrap_err();
+            assert!(matches!(inspect(folder.path()).unwrap(), Contents::Begun), "{}", topic.name());
         }
     }
 }
