@@ -31,31 +31,34 @@ impl FactId {
 
     /// Appends the usual form with hyphens.
     pub fn write(self, out: &mut Vec<u8>) {
+        let [b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = self.0.to_be_bytes();
+        let high = hexadecimal([b0, b1, b2, b3, b4, b5, b6, b7]);
+        let low = hexadecimal([b8, b9, b10, b11, b12, b13, b14, b15]);
         let mut text = [b'-'; 36];
-        let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-        for (at, byte) in places.into_iter().zip(self.0.to_be_bytes()) {
-            if let (Some(slot), Some(pair)) = (text.get_mut(at..at + 2), HEX_PAIRS.get(usize::from(byte))) {
-                slot.copy_from_slice(pair);
+        for (to, from, len, half) in [(0, 0, 8, &high), (9, 8, 4, &high), (14, 12, 4, &high), (19, 0, 4, &low), (24, 4, 12, &low)]
+        {
+            if let (Some(room), Some(digits)) = (text.get_mut(to..to + len), half.get(from..from + len)) {
+                room.copy_from_slice(digits);
             }
         }
         out.extend_from_slice(&text);
     }
 }
 
-/// The two hexadecimal digits of every byte.
-const HEX_PAIRS: [[u8; 2]; 256] = {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut table = [[0; 2]; 256];
-    let mut at = 0;
-    while at < 256 {
-        #[expect(clippy::indexing_slicing, reason = "a constant: checked by the compiler")]
-        {
-            table[at] = [DIGITS[at >> 4], DIGITS[at & 15]];
-        }
-        at += 1;
-    }
-    table
-};
+/// The hexadecimal digits of eight bytes, all at once.
+#[inline]
+fn hexadecimal(bytes: [u8; 8]) -> [u8; 16] {
+    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
+    // Each byte with a free one behind it, then each digit in a byte of its own.
+    let mut apart = u128::from(u64::from_le_bytes(bytes));
+    apart = (apart | apart << 32) & 0x0000_0000_ffff_ffff_0000_0000_ffff_ffff;
+    apart = (apart | apart << 16) & 0x0000_ffff_0000_ffff_0000_ffff_0000_ffff;
+    apart = (apart | apart << 8) & 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff;
+    let digits = (apart >> 4 | apart << 8) & (ONES * 0x0f);
+    // From ten on they are letters, 39 places above where the digits would go on.
+    let letters = ((digits + ONES * 6) >> 4) & ONES;
+    (digits + ONES * 0x30 + letters * 39).to_le_bytes()
+}
 
 impl fmt::Display for FactId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -33,6 +33,7 @@
 
 pub mod catalogue;
 pub mod defect;
+pub mod digits;
 pub mod event;
 pub mod fact;
 pub mod identity;

@@ -11,6 +11,8 @@ use core::fmt;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
+use crate::digits::Short;
+
 /// Powers of ten that fit into 128 bits.
 const POW10: [i128; 39] = {
     let mut table = [1_i128; 39];
@@ -182,6 +184,11 @@ impl Decimal {
     pub fn write(self, out: &mut Vec<u8>) {
         write_plain(out, self.mantissa, self.scale);
     }
+
+    /// Appends the plain form in quotes.
+    pub fn write_quoted(self, out: &mut Vec<u8>) {
+        write_quoted(out, self.mantissa, self.scale);
+    }
 }
 
 fn digit(byte: &u8) -> Option<u64> {
@@ -258,6 +265,11 @@ impl Micros {
     /// Appends the plain form: no exponent, no trailing zeros.
     pub fn write(self, out: &mut Vec<u8>) {
         write_plain(out, self.0, 6);
+    }
+
+    /// Appends the plain form in quotes.
+    pub fn write_quoted(self, out: &mut Vec<u8>) {
+        write_quoted(out, self.0, 6);
     }
 }
 
@@ -363,72 +375,33 @@ const fn goes_up(beside_half: Ordering, odd: bool) -> bool {
 
 /// Appends `mantissa` x 10^-`scale` in plain form, without trailing zeros behind the point.
 fn write_plain(out: &mut Vec<u8>, mantissa: i128, scale: u8) {
+    if let Some(short) = Short::decimal(mantissa, scale) {
+        return short.push(out);
+    }
     if mantissa < 0 {
         out.push(b'-');
     }
-    match u64::try_from(mantissa.unsigned_abs()) {
-        // Most factors are one digit, and most amounts have two decimals at most.
-        Ok(small @ 0..10) if scale == 0 => out.push(b'0' + u8::try_from(small).unwrap_or(0)),
-        Ok(small) if scale == 6 && small.rem_euclid(10_000) == 0 => write_cents(out, small.div_euclid(10_000)),
-        Ok(small) if scale == 6 => write_parts(out, small.div_euclid(1_000_000), small.rem_euclid(1_000_000), 6),
-        Ok(small) if scale <= 18 => {
-            let unit = POW10.get(usize::from(scale)).and_then(|power| u64::try_from(*power).ok()).unwrap_or(u64::MAX);
-            write_parts(out, small.div_euclid(unit), small.rem_euclid(unit), scale);
+    write_long(out, mantissa.unsigned_abs(), scale);
+}
+
+/// The same in quotes.
+pub(crate) fn write_quoted(out: &mut Vec<u8>, mantissa: i128, scale: u8) {
+    match (mantissa, scale) {
+        (0, _) => return out.extend_from_slice(b"\"0\""),
+        (1, 0) => return out.extend_from_slice(b"\"1\""),
+        _ => {}
+    }
+    match Short::decimal(mantissa, scale) {
+        Some(short) => short.push_quoted(out),
+        None => {
+            out.push(b'"');
+            write_plain(out, mantissa, scale);
+            out.push(b'"');
         }
-        _ => write_long(out, mantissa.unsigned_abs(), scale),
     }
 }
 
-/// Appends hundredths.
-fn write_cents(out: &mut Vec<u8>, cents: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(cents.div_euclid(100)).as_bytes());
-    let rest = u8::try_from(cents.rem_euclid(100)).unwrap_or(0);
-    let (tens, ones) = (b'0' + rest.div_euclid(10), b'0' + rest.rem_euclid(10));
-    match (tens, ones) {
-        (b'0', b'0') => {}
-        (_, b'0') => out.extend_from_slice(&[b'.', tens]),
-        _ => out.extend_from_slice(&[b'.', tens, ones]),
-    }
-}
-
-/// Appends what stands before the point, and `fraction` x 10^-`scale` behind it; `scale` is at most 18.
-fn write_parts(out: &mut Vec<u8>, mut whole: u64, mut fraction: u64, mut scale: u8) {
-    // Written from the end: 20 digits, a point, 18 digits.
-    let mut text = [b'0'; 40];
-    let mut at = text.len();
-    let mut put = |place: usize, digit: u64| {
-        if let Some(slot) = text.get_mut(place) {
-            *slot = b'0' + u8::try_from(digit).unwrap_or(0);
-        }
-    };
-    if fraction != 0 {
-        while fraction.rem_euclid(10) == 0 {
-            fraction = fraction.div_euclid(10);
-            scale -= 1;
-        }
-        for _ in 0..scale {
-            at -= 1;
-            put(at, fraction.rem_euclid(10));
-            fraction = fraction.div_euclid(10);
-        }
-        at -= 1;
-    }
-    let point = at;
-    loop {
-        at -= 1;
-        put(at, whole.rem_euclid(10));
-        whole = whole.div_euclid(10);
-        if whole == 0 {
-            break;
-        }
-    }
-    if let Some(slot) = text.get_mut(point) {
-        *slot = b'.';
-    }
-    out.extend_from_slice(text.get(at..).unwrap_or(&text));
-}
-
-/// The same for numbers of any size.
+/// The same without a sign, for numbers of any size.
 fn write_long(out: &mut Vec<u8>, magnitude: u128, scale: u8) {
     let mut digits = itoa::Buffer::new();
     let text = digits.format(magnitude).as_bytes();
@@ -508,11 +481,18 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn the_short_and_the_long_form_agree(digits in proptest::prelude::any::<u64>(), shift in 0_u32..64, scale in 0_u8..19) {
-            let (mut short, mut long) = (Vec::new(), Vec::new());
-            write_plain(&mut short, i128::from(digits >> shift), scale);
-            write_long(&mut long, u128::from(digits >> shift), scale);
-            proptest::prop_assert_eq!(short, long);
+        fn the_short_and_the_long_form_agree(digits in proptest::prelude::any::<u64>(), shift in 0_u32..64, zeros in 0_u32..12, scale in 0_u8..19, negative: bool) {
+            let magnitude = u128::from(digits >> shift) * 10_u128.pow(zeros);
+            let mantissa = i128::try_from(magnitude).unwrap() * if negative { -1 } else { 1 };
+            let (mut short, mut quoted, mut long) = (Vec::new(), Vec::new(), Vec::new());
+            write_plain(&mut short, mantissa, scale);
+            write_quoted(&mut quoted, mantissa, scale);
+            if mantissa < 0 {
+                long.push(b'-');
+            }
+            write_long(&mut long, magnitude, scale);
+            proptest::prop_assert_eq!(&short, &long);
+            proptest::prop_assert_eq!(quoted, [&b"\""[..], &long[..], b"\""].concat());
         }
 
         #[test]

@@ -17,6 +17,8 @@ const ERA_DAYS: u64 = 146_097;
 const ERAS: i64 = 15_000;
 /// Days from the beginning of that first era to 1970-01-01.
 const EPOCH_DAYS: i64 = 719_468 + ERAS * 146_097;
+/// The day of [`Instant::FIRST`].
+const FIRST_DAY: i32 = -719_528;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z, between the years 0000 and 9999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -35,6 +37,9 @@ impl Instant {
     /// Reads any RFC 3339 instant, with whatever offset, cut to milliseconds (rule 0).
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
+        if let Some(usual) = text.try_into().ok().and_then(Self::parse_usual) {
+            return Some(usual);
+        }
         let (head, rest) = text.split_first_chunk::<19>()?;
         let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', n0, n1, b':', s0, s1] = head else {
             return None;
@@ -67,6 +72,24 @@ impl Instant {
         (instant >= Self::FIRST && instant <= Self::LAST).then_some(instant)
     }
 
+    /// Reads the form that this program writes, `2026-03-01T10:00:00.123Z`, eight bytes at a time; none for any other.
+    #[inline]
+    fn parse_usual(text: &[u8; 24]) -> Option<Self> {
+        let ([date, middle, end], []) = text.as_chunks::<8>() else { return None };
+        let [century, _, of_century, _, _, month, _, _] = pairs(date, b"0000-00-")?;
+        let [day, _, _, hour, _, _, minute, _] = pairs(middle, b"00T00:00")?;
+        let [_, second, _, _, tenths, _, _, _] = pairs(end, b":00.000Z")?;
+        let thousandth = end.get(6)?.wrapping_sub(b'0');
+        let (year, month, day) = (i64::from(century) * 100 + i64::from(of_century), i64::from(month), i64::from(day));
+        let is_date = (1..=12).contains(&month) && day >= 1 && (day <= 28 || day <= days_in_month(year, month));
+        if !is_date || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
+        let millis = i64::from(tenths) * 10 + i64::from(thousandth);
+        Some(Self(i64::from(Day::from_civil(year, month, day).0) * DAY_MS + seconds * 1_000 + millis))
+    }
+
     /// This instant moved by so many milliseconds, stopping at the ends of time.
     #[must_use]
     pub const fn plus(self, millis: i64) -> Self {
@@ -75,18 +98,23 @@ impl Instant {
 
     /// Appends the form `2026-03-01T10:00:00.123Z`.
     pub fn write(self, out: &mut Vec<u8>) {
-        let clamped = self.0.clamp(Self::FIRST.0, Self::LAST.0);
-        let (day, millis) = (clamped.div_euclid(DAY_MS), u32::try_from(clamped.rem_euclid(DAY_MS)).unwrap_or(0));
-        let [y0, y1, y2, y3, b0, m0, m1, b1, d0, d1] = Day(i32::try_from(day).unwrap_or(i32::MAX)).text();
+        out.extend_from_slice(&self.text());
+    }
+
+    /// The form `2026-03-01T10:00:00.123Z`.
+    #[must_use]
+    pub fn text(self) -> [u8; 24] {
+        let since_first = u64::try_from(self.0.clamp(Self::FIRST.0, Self::LAST.0) - Self::FIRST.0).unwrap_or(0);
+        let (day, millis) = (since_first.div_euclid(86_400_000), since_first.rem_euclid(86_400_000));
+        let day = i32::try_from(day).unwrap_or(i32::MAX).saturating_add(FIRST_DAY);
+        let [y0, y1, y2, y3, b0, m0, m1, b1, d0, d1] = Day(day).text();
         let (seconds, fraction) = (millis.div_euclid(1_000), millis.rem_euclid(1_000));
         let [h0, h1] = two(seconds.div_euclid(3_600));
         let [n0, n1] = two(seconds.div_euclid(60).rem_euclid(60));
         let [s0, s1] = two(seconds.rem_euclid(60));
         let [_, f0] = two(fraction.div_euclid(100));
         let [f1, f2] = two(fraction.rem_euclid(100));
-        out.extend_from_slice(&[
-            y0, y1, y2, y3, b0, m0, m1, b1, d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1, f2, b'Z',
-        ]);
+        [y0, y1, y2, y3, b0, m0, m1, b1, d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1, f2, b'Z']
     }
 }
 
@@ -104,10 +132,21 @@ fn pair(tens: u8, ones: u8) -> Option<u32> {
     (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
 }
 
+/// For each digit of eight bytes that has another one behind it, the number of both; none where the bytes have not
+/// this form, in which `0` stands for any digit and all else for itself.
+#[inline]
+fn pairs(bytes: &[u8; 8], form: &[u8; 8]) -> Option<[u8; 8]> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Digits are left, and nothing where the form has something else.
+    let digits = u64::from_le_bytes(*bytes) ^ u64::from_le_bytes(*form);
+    // Carries into the high bit what is above nine, or above nought where there is no digit.
+    let limits = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0x76 } else { 0x7f }));
+    ((digits.wrapping_add(limits) | digits) & HIGH == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
+}
+
 /// Two ASCII digits of a number below 100.
-fn two(value: u32) -> [u8; 2] {
-    let small = u8::try_from(value).unwrap_or(0);
-    [b'0' + small.div_euclid(10).rem_euclid(10), b'0' + small.rem_euclid(10)]
+fn two(value: u64) -> [u8; 2] {
+    crate::digits::pair(value).to_le_bytes()
 }
 
 /// Milliseconds of an optional fraction of a second, and what follows it.
@@ -190,15 +229,17 @@ impl Day {
     #[must_use]
     pub fn civil(self) -> (i64, i64, i64) {
         let shifted = u64::try_from(i64::from(self.0) + EPOCH_DAYS).unwrap_or(0);
-        let (era, of_era) = (shifted.div_euclid(ERA_DAYS), shifted.rem_euclid(ERA_DAYS));
-        let year_of_era =
-            (of_era - of_era.div_euclid(1_460) + of_era.div_euclid(36_524) - of_era.div_euclid(146_096)).div_euclid(365);
-        let of_year = of_era - (365 * year_of_era + year_of_era.div_euclid(4) - year_of_era.div_euclid(100));
-        let shifted_month = (5 * of_year + 2).div_euclid(153);
-        let day = of_year - (153 * shifted_month + 2).div_euclid(5) + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        // Cassio Neri and Lorenz Schneider, "Euclidean affine functions and their application to calendar algorithms".
+        let quarters = 4 * shifted + 3;
+        let (century, of_century) = (quarters.div_euclid(ERA_DAYS), quarters.rem_euclid(ERA_DAYS) | 3);
+        let (year, of_year) = (of_century.div_euclid(1_461), of_century.rem_euclid(1_461).div_euclid(4));
+        let months = 2_141 * of_year + 197_913;
+        let (month, day) = (months.div_euclid(1 << 16), months.rem_euclid(1 << 16).div_euclid(2_141) + 1);
+        // Years from March: its last two months are the next year's first.
+        let next = of_year >= 306;
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        (signed(year_of_era + era * 400) - ERAS * 400 + i64::from(month <= 2), signed(month), signed(day))
+        let month = if next { month - 12 } else { month };
+        (signed(century * 100 + year) - ERAS * 400 + i64::from(next), signed(month), signed(day))
     }
 
     /// The same date so many months later; where that month is shorter, its last day (rule 11).
@@ -218,7 +259,7 @@ impl Day {
     /// The form `2026-03-01`, for years of four digits.
     fn text(self) -> [u8; 10] {
         let (year, month, day) = self.civil();
-        let small = |value: i64| u32::try_from(value).unwrap_or(0);
+        let small = |value: i64| u64::try_from(value).unwrap_or(0);
         let [y0, y1] = two(small(year).div_euclid(100).rem_euclid(100));
         let [y2, y3] = two(small(year).rem_euclid(100));
         let ([m0, m1], [d0, d1]) = (two(small(month)), two(small(day)));
@@ -354,11 +395,40 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_and_what_is_nearly_so_as_the_general_reader_does(
+            millis in Instant::FIRST.0..=Instant::LAST.0, at in 0_usize..24, byte: u8, digit in b'0'..=b'9'
+        ) {
+            let mut text = Instant(millis).text();
+            proptest::prop_assert_eq!(Instant::parse(&text), Some(Instant(millis)));
+            proptest::prop_assert_eq!(Instant::parse_usual(&text), Some(Instant(millis)));
+            // With a fourth digit behind the point it is the general reader that takes it.
+            let general = |form: &[u8; 24]| Instant::parse(&[&form[..23], b"0Z"].concat()).filter(|_| form[23] == b'Z');
+            for byte in [byte, digit] {
+                text[at] = byte;
+                if let Some(read) = Instant::parse_usual(&text) {
+                    proptest::prop_assert_eq!(Some(read), general(&text));
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_leap_day_plus_twelve_months_is_the_28th_of_february() {
         assert_eq!(Day::from_civil(2024, 2, 29).add_months(12).to_string(), "2025-02-28");
         assert_eq!(Day::from_civil(2026, 3, 1).add_months(12).to_string(), "2027-03-01");
-        for day in [-800_000, -1, 0, 59, 60, 20_000, 2_932_896] {
+        let mut date = (-2_000, 1, 1);
+        for day in Day::from_civil(-2_000, 1, 1).0..=Day::from_civil(10_000, 1, 1).0 {
+            let (year, month, of_month) = date;
+            assert_eq!((Day(day).civil(), Day::from_civil(year, month, of_month)), (date, Day(day)));
+            date = match (month, of_month + 1) {
+                (12, 32) => (year + 1, 1, 1),
+                (_, next) if next > days_in_month(year, month) => (year, month + 1, 1),
+                (_, next) => (year, month, next),
+            };
+        }
+        for day in [i32::MIN, -2_000_000_000, 2_000_000_000, i32::MAX] {
             let (year, month, of_month) = Day(day).civil();
             assert_eq!(Day::from_civil(year, month, of_month), Day(day));
         }

@@ -214,6 +214,8 @@ pub struct Replay {
     #[arg(long, required = true, num_args = 1.., value_name = "FILE|DIR")]
     pub programme: Vec<PathBuf>,
     /// JSON-lines files (also .gz, .zst), a folder of them, or kafka://HOST:PORT/topic,topic
+    ///
+    /// In a folder, names that begin with a dot are left out.
     #[arg(long, value_name = "FILE|DIR|kafka://…")]
     pub events: String,
     /// The folder for the results; it must be empty, or go with --state
@@ -294,7 +296,7 @@ pub struct Generate {
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
     /// Days that the events are spread over, from 2026-01-01 [default: 90; 60 for `bench`]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub days: Option<u32>,
     /// Partitions of each topic that is keyed by player [default: 4; 8 for `bench`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]

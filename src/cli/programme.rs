@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tidemark_domain::programme::{Problem, Programme, resolve, schema};
+use tidemark_domain::programme::{Problem, Programme, schema};
 
 use super::args;
 use super::{examples, print, publish};
 use crate::runtime::Failure;
-use crate::runtime::programme::programme_files;
+use crate::runtime::programme::{self, programme_files};
 
 /// Runs one of them.
 ///
@@ -46,7 +46,7 @@ fn check(path: &Path, json: bool) -> Result<u8, Failure> {
 /// Where a file cannot be read.
 pub(super) fn load(path: &Path) -> Result<Result<Programme, Vec<Problem>>, Failure> {
     let files = programme_files(path)?;
-    Ok(resolve::load(&files).map_err(|mut problems| {
+    Ok(programme::check(&files).map_err(|mut problems| {
         if path.is_dir() {
             for problem in &mut problems {
                 problem.file = path.join(&problem.file).display().to_string();

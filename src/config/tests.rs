@@ -202,6 +202,24 @@ fn what_must_go_together_is_checked_where_a_person_wrote_it() {
 }
 
 #[test]
+fn each_entry_of_a_list_is_told_and_no_name_leads_out_of_its_folder() {
+    let brokers = LEAST.replace("k1:9092, k2:9092", "h:1,k:0,:3");
+    says(&problems(&brokers, &[]), &[("tidemark.toml:6:11", "`k:0` is no broker, `:3` is no broker; HOST:PORT is due")]);
+    let topics = LEAST.replace("[\"bets.v1\", \"fx.v1\"]", "[\"a\", \"\u{e9}\", \"b c\", \"\", \"..\", 7]");
+    says(
+        &problems(&topics, &[]),
+        &[(
+            "tidemark.toml:7:10",
+            "`\u{e9}` is no topic, `b c` is no topic, `` is no topic, `..` is no topic, the number 7 is found in the list",
+        )],
+    );
+    for name in [".", ".."] {
+        let above = [("TIDEMARK__JOB__NAME", name)];
+        says(&problems(LEAST, &above), &[("TIDEMARK__JOB__NAME", "is no name of a job")]);
+    }
+}
+
+#[test]
 fn an_unknown_key_or_section_is_told_with_the_nearest_name() {
     let text = format!("{LEAST}topic = 1\n[epochs]\n[sink.kafak]\n[sink.kafka.cloudevents]\n\"crm.trigger.v1\" = true\n");
     let expected = [

@@ -90,10 +90,10 @@ pub(super) fn length(duration: Duration) -> String {
 
 /// A job's name.
 pub(super) fn name(text: &str) -> Result<String, String> {
-    if !text.is_empty() && text.len() <= NAME_MAX && is_plain(text) {
+    if !text.is_empty() && text.len() <= NAME_MAX && is_plain(text) && !is_folder_above(text) {
         return Ok(text.to_owned());
     }
-    Err(format!("`{text}` is no name of a job; 1 to {NAME_MAX} letters, digits, `.`, `_` or `-` are due"))
+    Err(format!("`{text}` is no name of a job; 1 to {NAME_MAX} letters, digits, `.`, `_` or `-` are due, and more than dots"))
 }
 
 /// What time is.
@@ -153,14 +153,20 @@ fn bucket(url: &str, bucket: &str) -> Result<String, String> {
 /// Kafka's brokers.
 pub(super) fn brokers(text: &str) -> Result<String, String> {
     let due = "HOST:PORT is due, several with commas";
-    let wrong = text.split(',').map(str::trim).find(|broker| {
-        let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
-        broker.contains("://") || broker.contains(char::is_whitespace) || port.is_none_or(|port| port == 0)
-    });
-    match wrong {
-        Some(broker) => Err(format!("`{broker}` is no broker; {due}")),
-        None => Ok(text.split(',').map(str::trim).collect::<Vec<_>>().join(",")),
+    let wrong: Vec<String> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|broker| {
+            let port =
+                broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+            broker.contains("://") || broker.contains(char::is_whitespace) || port.is_none_or(|port| port == 0)
+        })
+        .map(|broker| format!("`{broker}` is no broker"))
+        .collect();
+    if wrong.is_empty() {
+        return Ok(text.split(',').map(str::trim).collect::<Vec<_>>().join(","));
     }
+    Err(format!("{}; {due}", wrong.join(", ")))
 }
 
 /// Names of topics, at least one.
@@ -170,14 +176,28 @@ pub(super) fn topics(value: &Value) -> Result<Vec<String>, String> {
     if items.is_empty() {
         return Err(format!("it is empty, {due}"));
     }
-    items
-        .iter()
-        .map(|item| match &item.value {
-            Value::Text(topic) if !topic.is_empty() && topic.len() <= TOPIC_NAME_MAX && is_plain(topic) => Ok(topic.clone()),
-            Value::Text(topic) => Err(format!("`{topic}` is no topic; letters, digits, `.`, `_` or `-` are due")),
-            other => Err(format!("{} is found in the list, {due}", other.in_words())),
-        })
-        .collect()
+    let (mut topics, mut wrong) = (Vec::new(), Vec::new());
+    for item in items {
+        match &item.value {
+            Value::Text(topic) if is_topic(topic) => topics.push(topic.clone()),
+            Value::Text(topic) => wrong.push(format!("`{topic}` is no topic")),
+            other => wrong.push(format!("{} is found in the list", other.in_words())),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(topics);
+    }
+    Err(format!("{}; topics are named with 1 to {TOPIC_NAME_MAX} letters, digits, `.`, `_` or `-`", wrong.join(", ")))
+}
+
+/// Whether Kafka takes it as the name of a topic.
+fn is_topic(text: &str) -> bool {
+    !text.is_empty() && text.len() <= TOPIC_NAME_MAX && is_plain(text) && !is_folder_above(text)
+}
+
+/// Whether it names no folder of its own but this one or the one above.
+fn is_folder_above(text: &str) -> bool {
+    matches!(text, "." | "..")
 }
 
 /// What stands before topics' names.

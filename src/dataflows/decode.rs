@@ -144,13 +144,14 @@ impl Decoder {
     }
 
     fn decode_one(&mut self, partition: u32, record: &RawRecord, text: &str, clock: &mut Clock, parcels: &mut [Parcel]) {
-        match decode_record(text, &mut self.scratch) {
+        // Looked at where it is: an event is large.
+        match &decode_record(text, &mut self.scratch) {
             Ok(Verdict::Unknown) => self.report.skipped += 1,
             Ok(Verdict::Event(decoded)) if decoded.event_type.is_reference() => {
-                self.reference(partition, record.offset, &decoded, text, parcels);
+                self.reference(partition, record.offset, decoded, text, parcels);
             }
-            Ok(Verdict::Event(decoded)) => self.settle(partition, record.offset, &decoded, text, clock, parcels),
-            Err(rejected) => self.dead(partition, record.offset, *rejected, Payload::Text(text.to_owned()), parcels),
+            Ok(Verdict::Event(decoded)) => self.settle(partition, record.offset, decoded, text, clock, parcels),
+            Err(rejected) => self.dead(partition, record.offset, (**rejected).clone(), Payload::Text(text.to_owned()), parcels),
         }
     }
 

@@ -14,10 +14,53 @@ use crate::epoch::ClockSettings;
 /// Every problem at once, in words.
 pub fn load_programme(path: &Path) -> Result<(Programme, Vec<SourceFile>), Failure> {
     let files = programme_files(path)?;
-    match resolve::load(&files) {
-        Ok(programme) => Ok((programme, files)),
+    match check(&files) {
+        Ok(programme) => Ok((programme, files.into_iter().map(|file| file.source).collect())),
         Err(problems) => Err(Failure::Usage(describe(path, &problems))),
     }
+}
+
+/// A file of a programme as it was read.
+#[derive(Debug)]
+pub struct ProgrammeFile {
+    source: SourceFile,
+    /// Where it is not UTF-8.
+    unreadable: Option<Problem>,
+}
+
+/// The programme that files are.
+///
+/// # Errors
+/// Every problem at once.
+pub fn check(files: &[ProgrammeFile]) -> Result<Programme, Vec<Problem>> {
+    let sources: Vec<SourceFile> = files.iter().map(|file| file.source.clone()).collect();
+    let unreadable: Vec<&Problem> = files.iter().filter_map(|file| file.unreadable.as_ref()).collect();
+    let found = resolve::load(&sources);
+    if unreadable.is_empty() {
+        return found;
+    }
+    let new = |problem: &Problem| !unreadable.iter().any(|known| (&known.file, known.line) == (&problem.file, problem.line));
+    let others = found.err().unwrap_or_default().into_iter().filter(new);
+    Err(unreadable.iter().copied().cloned().chain(others).collect())
+}
+
+/// A file's text; what is no UTF-8 in it is replaced, so that the rest of it is checked too.
+fn in_utf8(name: String, bytes: Vec<u8>) -> ProgrammeFile {
+    let error = match String::from_utf8(bytes) {
+        Ok(text) => return ProgrammeFile { source: SourceFile { name, text }, unreadable: None },
+        Err(error) => error,
+    };
+    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let before = text.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let problem = Problem {
+        file: name.clone(),
+        line: before.matches('\n').count() + 1,
+        column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+        path: String::new(),
+        message: "the file is not UTF-8 from here on".to_owned(),
+        help: "save it as UTF-8".to_owned(),
+    };
+    ProgrammeFile { source: SourceFile { name, text }, unreadable: Some(problem) }
 }
 
 fn describe(path: &Path, problems: &[Problem]) -> String {
@@ -30,13 +73,12 @@ fn describe(path: &Path, problems: &[Problem]) -> String {
 ///
 /// # Errors
 /// Where they cannot be read.
-pub fn programme_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
+pub fn programme_files(path: &Path) -> Result<Vec<ProgrammeFile>, Failure> {
     let unreadable = |cause: std::io::Error| Failure::Usage(format!("cannot read the programme {}: {cause}", path.display()));
-    let read = |file: &Path, name: String| -> Result<SourceFile, Failure> {
-        let bytes = std::fs::read(file).map_err(unreadable)?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("the programme {} is not UTF-8", file.display())))?;
-        Ok(SourceFile { name, text })
+    let read = |file: &Path, name: String| -> Result<ProgrammeFile, Failure> {
+        let bytes = std::fs::read(file)
+            .map_err(|cause| Failure::Usage(format!("cannot read the programme {}: {cause}", file.display())))?;
+        Ok(in_utf8(name, bytes))
     };
     if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(vec![read(path, path.display().to_string())?]);
@@ -49,13 +91,13 @@ pub fn programme_files(path: &Path) -> Result<Vec<SourceFile>, Failure> {
         }
         for entry in std::fs::read_dir(&inner).map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
-            if file.extension().is_some_and(|ending| ending == "yaml") && file.is_file() {
+            if file.extension().is_some_and(|ending| ending == "yaml") {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 files.push(read(&file, if folder.is_empty() { name } else { format!("{folder}/{name}") })?);
             }
         }
     }
-    files.sort_by(|left, right| left.name.cmp(&right.name));
+    files.sort_by(|left, right| left.source.name.cmp(&right.source.name));
     if files.is_empty() {
         return Err(Failure::Usage(format!("the folder {} holds no *.yaml file", path.display())));
     }
@@ -67,5 +109,32 @@ pub(super) fn clock_settings(programme: &Programme) -> ClockSettings {
     ClockSettings {
         ordering_delay_ms: programme.clock.ordering_delay_ms,
         future_tolerance_ms: programme.clock.future_tolerance_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_utf8_is_told_with_its_place_and_hides_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), b"# \xc3\xa9\xff\nunheard_of: 1\n").unwrap();
+        std::fs::write(folder.path().join("b.yaml"), "points: {per_unit: \"-1\"}\n").unwrap();
+        let problems = check(&programme_files(folder.path()).unwrap()).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        for (place, what) in [("a.yaml:1:4", "not UTF-8"), ("a.yaml:2:1", "unheard_of"), ("b.yaml:1:20", "per_unit")] {
+            assert!(told.iter().any(|line| line.starts_with(place) && line.contains(what)), "{place} {what}: {told:#?}");
+        }
+        assert!(load_programme(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_named_and_not_there_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), "version: 1\n").unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("points.yaml")).unwrap();
+        let said = programme_files(folder.path()).unwrap_err().to_string();
+        assert!(said.contains("points.yaml"), "{said}");
     }
 }

@@ -218,6 +218,14 @@ struct Begun {
 }
 
 fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
+    for (name, folder) in [("--out", Some(&options.out)), ("--state", options.state.as_ref())] {
+        if let Some(file) = folder.filter(|folder| folder.is_file()) {
+            return Err(Failure::Usage(format!(
+                "{name} {} is a file; give a folder, or a path where nothing is yet",
+                file.display()
+            )));
+        }
+    }
     let contents = inspect(&options.out)?;
     let out = options.out.display();
     let state = match &options.state {

@@ -1,17 +1,34 @@
 //! Facts to JSON (CONTRACTS section 4), one line each, and their digest.
 
+use tidemark_domain::digits::{Short, push_number};
 use tidemark_domain::fact::{Audited, Fact, FactKind, GrantIssued, PointsPosted, TierChanged, Trigger};
 use tidemark_domain::money::Micros;
 use tidemark_domain::player::Profile;
 use tidemark_domain::time::Instant;
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use xxhash_rust::const_xxh3::const_custom_default_secret;
+use xxhash_rust::xxh3::{SecretInput, xxh3_128_with_secret_input, xxh3_128_with_seed};
 
 use super::Topic;
 
 /// The hash of one record of a topic; a digest is the sum of these, so it knows no order.
 #[must_use]
 pub fn digest_of(topic: Topic, body: &[u8]) -> u128 {
-    xxh3_128_with_seed(body, topic as u64 + 1)
+    // Of longer ones XXH3 makes a secret out of the seed first, for each anew.
+    match SECRETS.get(topic as usize) {
+        Some(secret) if body.len() > SHORT => xxh3_128_with_secret_input(body, secret),
+        _ => xxh3_128_with_seed(body, topic as u64 + 1),
+    }
+}
+
+/// What XXH3 hashes with the seed itself, in bytes at most.
+const SHORT: usize = 240;
+
+/// The secret of each topic's seed.
+static SECRETS: [SecretInput<[u8; 192]>; Topic::ALL.len()] =
+    [secret(1), secret(2), secret(3), secret(4), secret(5), secret(6), secret(7)];
+
+const fn secret(seed: u64) -> SecretInput<[u8; 192]> {
+    SecretInput::new(const_custom_default_secret(seed))
 }
 
 /// The hash of one record that leaves with its key; what a progress record proves is the sum of these.
@@ -42,31 +59,21 @@ pub const fn topic_of(kind: &FactKind<'_>) -> Topic {
 /// Appends a string in quotes.
 #[inline]
 pub fn push_text(out: &mut Vec<u8>, text: &str) {
+    if let Some(short) = Short::of(text.as_bytes()).filter(|short| short.is_plain()) {
+        return short.push_quoted(out);
+    }
+    push_long(out, text);
+}
+
+/// The same for a text of any length.
+fn push_long(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if is_plain(text.as_bytes()) {
+    if text.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\')) {
         out.extend_from_slice(text.as_bytes());
     } else {
         push_escaped(out, text);
     }
     out.push(b'"');
-}
-
-/// Whether nothing in it needs an escape; eight bytes at a time.
-#[inline]
-fn is_plain(bytes: &[u8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let plain = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        let zero = |value: u64| value.wrapping_sub(ONES) & !value;
-        // A byte's high bit is set in one of the terms where it is below 0x20, a quote or a backslash.
-        let stop = (word.wrapping_sub(ONES * 0x20) & !word) | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c));
-        stop & (ONES << 7) == 0
-    };
-    match bytes.last_chunk::<8>() {
-        // The last eight overlap those before them, so that nothing is left over.
-        Some(last) => bytes.as_chunks::<8>().0.iter().all(plain) && plain(last),
-        None => bytes.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\'),
-    }
 }
 
 #[cold]
@@ -84,14 +91,8 @@ fn push_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn push_number(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
 fn push_micros(out: &mut Vec<u8>, value: Micros) {
-    out.push(b'"');
-    value.write(out);
-    out.push(b'"');
+    value.write_quoted(out);
 }
 
 fn push_instant(out: &mut Vec<u8>, value: Instant) {
@@ -187,11 +188,10 @@ fn push_posted(out: &mut Vec<u8>, posted: &PointsPosted<'_>) {
         push_text(out, bet.bet_id);
         out.extend_from_slice(b",\"base_amount\":");
         push_micros(out, bet.base_amount);
-        out.extend_from_slice(b",\"weight\":\"");
-        bet.weight.decimal().write(out);
-        out.extend_from_slice(b"\",\"multiplier\":\"");
-        bet.multiplier.write(out);
-        out.push(b'"');
+        out.extend_from_slice(b",\"weight\":");
+        bet.weight.write_quoted(out);
+        out.extend_from_slice(b",\"multiplier\":");
+        bet.multiplier.write_quoted(out);
     }
     if let Some(id) = posted.redemption_id {
         out.extend_from_slice(b",\"redemption_id\":");
@@ -240,9 +240,9 @@ fn push_grant(out: &mut Vec<u8>, grant: &GrantIssued<'_>, fact: &Fact<'_>) {
     push_text(out, grant.currency);
     out.extend_from_slice(b",\"trigger\":");
     push_text(out, grant.trigger);
-    out.extend_from_slice(b",\"wager\":{\"multiplier\":\"");
-    grant.wager_multiplier.decimal().write(out);
-    out.extend_from_slice(b"\",\"base\":\"bonus\",\"required\":");
+    out.extend_from_slice(b",\"wager\":{\"multiplier\":");
+    grant.wager_multiplier.write_quoted(out);
+    out.extend_from_slice(b",\"base\":\"bonus\",\"required\":");
     push_micros(out, grant.required);
     out.extend_from_slice(b"},\"valid_to\":null,\"idempotency_key\":\"");
     fact.id.write(out);
@@ -331,4 +331,23 @@ pub fn push_profile(out: &mut Vec<u8>, profile: &Profile<'_>) {
     out.extend_from_slice(b",\"lost\":");
     push_list(out, profile.lost.iter());
     out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_the_seeded_hash_of_a_record_of_any_length() {
+        let body: Vec<u8> = (0..3_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        for topic in Topic::ALL {
+            for len in [0, 1, 16, 128, 129, 239, 240, 241, 242, 256, 1_024, 2_999, 3_000] {
+                assert_eq!(
+                    digest_of(topic, &body[..len]),
+                    xxh3_128_with_seed(&body[..len], topic as u64 + 1),
+                    "{topic:?}, {len}"
+                );
+            }
+        }
+    }
 }

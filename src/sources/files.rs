@@ -129,7 +129,9 @@ impl FileSource {
     /// Opens the file at a byte of its unpacked content.
     fn open_at(&mut self, byte: u64) -> io::Result<()> {
         let mut file = File::open(&self.path)?;
-        let mut reader: Box<dyn Read + Send> = match self.packing {
+        // An empty file holds no events, packed or not.
+        let packing = if file.metadata()?.len() == 0 { Packing::Plain } else { self.packing };
+        let mut reader: Box<dyn Read + Send> = match packing {
             Packing::Plain => {
                 file.seek(SeekFrom::Start(byte))?;
                 self.reader = Some(Box::new(file));
@@ -155,22 +157,10 @@ impl FileSource {
             self.buffer.drain(..self.taken);
             self.taken = 0;
         }
-        let before = self.buffer.len();
         let Some(reader) = self.reader.as_mut() else { return Ok(false) };
         let wanted = bytes.max(1 << 12);
-        // Asked for as a whole: `read_to_end` would ask for a little at a time.
-        self.buffer.resize(before + wanted, 0);
-        let mut filled = before;
-        while let Some(room) = self.buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match reader.read(room) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.buffer.truncate(filled);
-        Ok(self.buffer.len() > before)
+        self.buffer.reserve(wanted);
+        Ok(reader.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)? > 0)
     }
 
     /// A byte-order mark at the start of a file is skipped.
@@ -192,8 +182,8 @@ impl FileSource {
         while at - self.taken < bytes && self.position.offset < before {
             let rest = self.buffer.get(at..).unwrap_or(&[]);
             let (line, step) = match memchr(b'\n', rest) {
-                Some(end) => (rest.get(..end).unwrap_or(rest), end + 1),
-                None if self.ended && !rest.is_empty() => (rest, rest.len()),
+                Some(end) => (unended(rest.get(..end).unwrap_or(rest)), end + 1),
+                None if self.ended && !rest.is_empty() => (unended(rest), rest.len()),
                 None => break,
             };
             if !is_blank(line) {
@@ -218,8 +208,8 @@ impl FileSource {
         while batch.bytes.len() < limit && self.position.offset < before {
             let rest = self.buffer.get(self.taken..).unwrap_or(&[]);
             let (line, step) = match memchr(b'\n', rest) {
-                Some(end) => (rest.get(..end).unwrap_or(rest), end + 1),
-                None if self.ended && !rest.is_empty() => (rest, rest.len()),
+                Some(end) => (unended(rest.get(..end).unwrap_or(rest)), end + 1),
+                None if self.ended && !rest.is_empty() => (unended(rest), rest.len()),
                 None => return,
             };
             if !is_blank(line) {
@@ -260,6 +250,11 @@ impl FileSource {
         self.position.offset += 1;
         Ok(())
     }
+}
+
+/// A line without the carriage return of its end, where it has one.
+fn unended(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn is_blank(line: &[u8]) -> bool {
@@ -312,7 +307,8 @@ impl Source for FileSource {
                 return Ok(true);
             }
             let waiting = self.buffer.len() - self.taken;
-            if waiting > RECORD_BYTES_MAX {
+            // One more: the last byte may be the carriage return of a line whose end is not here yet.
+            if waiting > RECORD_BYTES_MAX + 1 {
                 self.give_long(batch).map_err(|cause| self.failed(cause))?;
                 continue;
             }
@@ -344,6 +340,21 @@ mod tests {
             if !more {
                 return all;
             }
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_is_part_of_the_lines_end_and_not_of_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = "x".repeat(RECORD_BYTES_MAX);
+        std::fs::write(folder.path().join("bets.v1.jsonl"), format!("{{1}}\r\n\r\n{full}\r\n{full}y\r\n{{2}}\r")).unwrap();
+        let mut source = open(folder.path()).unwrap().remove(0);
+        for bytes in [1, RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, 1 << 20] {
+            source.seek(Position::default()).unwrap();
+            let found = lines(&mut source, bytes);
+            assert_eq!(found.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 2, 3, 4]);
+            assert_eq!((found[0].1.as_str(), found[3].1.as_str()), ("{1}", "{2}"));
+            assert!(found[1].1 == full && found[2].1.starts_with("long "), "read {bytes} at a time");
         }
     }
 

@@ -24,6 +24,8 @@ fn where_there_is_nothing_to_read_there_is_nothing_to_do() {
     fs::create_dir_all(at("several")).unwrap();
     fs::write(at("several/bets.v1.jsonl"), "").unwrap();
     fs::write(at("several/players.v1.jsonl"), "\n").unwrap();
+    fs::write(at("several/fx.v1.jsonl.gz"), "").unwrap();
+    fs::write(at("several/config.v1.jsonl.zst"), "").unwrap();
     let mut digests = Vec::new();
     for name in ["empty.jsonl", "blank.jsonl", "folder", "nested", "several"] {
         for (workers, until) in [("1", None), ("3", None), ("2", Some("2026-05-01T00:00:00Z"))] {
@@ -53,7 +55,8 @@ fn what_cannot_be_read_or_meant_is_bad_usage() {
     fs::write(at("twice/bets.v1/0.jsonl"), "").unwrap();
     fs::write(at("torn.jsonl.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b]).unwrap();
     let text = |name: &str| at(name).display().to_string();
-    let bad: [(String, &[&str], &str); 9] = [
+    fs::write(at("a-file"), "a file").unwrap();
+    let bad: [(String, &[&str], &str); 10] = [
         (text("nowhere"), &[], "nowhere"),
         (text("nowhere.jsonl"), &["--workers", "2"], "nowhere.jsonl"),
         (text("twice"), &[], "partition 0 of topic bets.v1"),
@@ -63,7 +66,10 @@ fn what_cannot_be_read_or_meant_is_bad_usage() {
         (text("empty.jsonl"), &["--workers", "0"], "workers"),
         (text("empty.jsonl"), &["--workers", "13"], "12"),
         (text("empty.jsonl"), &["--programme", "nowhere.yaml"], "nowhere.yaml"),
+        (text("empty.jsonl"), &["--state", &text("a-file")], "a-file is a file"),
     ];
+    let (code, said) = finish(&mut tidemark(&default_programme(), at("empty.jsonl"), &at("a-file")));
+    assert!(code == 2 && said.contains("--out") && said.contains("a-file is a file"), "{code}: {said}");
     let mut wrong = Vec::new();
     for (events, more, said) in bad {
         let (code, words) = finish(tidemark(&default_programme(), &events, &at("out")).args(more));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use tidemark::runtime::programme::programme_files;
+use tidemark::runtime::programme::load_programme;
 use tidemark::sources::casino::Casino;
 use tidemark::sources::decode::{Scratch, decode};
 use tidemark_domain::player::{Player, Saved};
@@ -145,7 +145,7 @@ fn saved_player() -> Vec<u8> {
 }
 
 fn default_programme() -> Vec<SourceFile> {
-    programme_files(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("programme")).unwrap()
+    load_programme(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("programme")).unwrap().1
 }
 
 proptest! {

@@ -26,6 +26,7 @@ use compact_str::{CompactString, format_compact};
 use prefetch_index::prefetch_index;
 
 use crate::catalogue::{EventType, History};
+use crate::digits;
 use crate::event::{Event, EventKind};
 use crate::fact::{Dead, DeadKind, Fact, FactId, FactKind, Facts, Note, Outcome};
 use crate::identity::Key;
@@ -431,14 +432,14 @@ impl Player {
         let text = &mut *scene.scratch;
         text.clear();
         for part in [self.brand(), self.id().unwrap_or("")] {
-            text.extend_from_slice(part.as_bytes());
+            digits::push(text, part.as_bytes());
             text.push(b'\n');
         }
         match cause.id {
             Some(id) => {
-                text.extend_from_slice(cause.source.as_bytes());
+                digits::push(text, cause.source.as_bytes());
                 text.push(b'\n');
-                text.extend_from_slice(id.as_bytes());
+                digits::push(text, id.as_bytes());
             }
             None => {
                 text.extend_from_slice(b"timer\n");
@@ -446,9 +447,9 @@ impl Player {
             }
         }
         text.push(b'\n');
-        text.extend_from_slice(rule.as_bytes());
+        digits::push(text, rule.as_bytes());
         text.push(b'\n');
-        text.extend_from_slice(itoa::Buffer::new().format(cause.ordinal).as_bytes());
+        digits::push_number(text, u64::from(cause.ordinal));
         cause.ordinal += 1;
         FactId::over(text)
     }

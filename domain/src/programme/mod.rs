@@ -14,7 +14,7 @@ pub mod yaml;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::money::{Decimal, Micros};
+use crate::money::{Decimal, Micros, write_quoted};
 use crate::time::{Instant, Zone};
 
 pub use problem::Problem;
@@ -32,6 +32,14 @@ impl Factor {
     #[must_use]
     pub fn decimal(self) -> Decimal {
         Decimal::new(i128::from(self.0), 4)
+    }
+
+    /// Appends the plain form in quotes.
+    pub fn write_quoted(self, out: &mut Vec<u8>) {
+        if self == Self::ONE {
+            return out.extend_from_slice(b"\"1\"");
+        }
+        write_quoted(out, i128::from(self.0), 4);
     }
 }
 

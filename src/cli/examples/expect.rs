@@ -22,8 +22,41 @@ const PROFILE: [&str; 11] = [
 ];
 /// What can be asked besides.
 const OTHERS: [&str; 6] = ["facts", "never", "count", "dead_letters", "summary", "players"];
-/// The kinds of facts.
-const FACTS: [&str; 5] = ["TierChanged", "PointsPosted", "TriggerFired", "GrantIssued", "Audited"];
+/// What every fact has, or may have.
+const COMMON: [&str; 12] = [
+    "event_id",
+    "event_type",
+    "schema_version",
+    "brand_id",
+    "player_id",
+    "seq",
+    "occurred_at",
+    "as_of",
+    "cause_event_id",
+    "config_version",
+    "late",
+    "clamped",
+];
+/// The kinds of facts, and what each has of its own (CONTRACTS section 4).
+const FACTS: [(&str, &[&str]); 5] = [
+    (
+        "TierChanged",
+        &["from", "to", "direction", "step", "reason", "cumulative", "rolling_30d", "thresholds", "entitlements", "effective_at"],
+    ),
+    (
+        "PointsPosted",
+        &["entry_type", "points", "balance_after", "bet_id", "base_amount", "weight", "multiplier", "redemption_id", "reason"],
+    ),
+    ("TriggerFired", &["trigger", "params"]),
+    (
+        "GrantIssued",
+        &["grant_id", "kind", "campaign_id", "amount", "currency", "trigger", "wager", "valid_to", "idempotency_key"],
+    ),
+    (
+        "Audited",
+        &["actor", "role", "action", "target", "before", "after", "reason", "decision", "request_id", "prev_hash", "hash"],
+    ),
+];
 
 /// What is expected of one run.
 #[derive(Default)]
@@ -143,10 +176,11 @@ fn counts(node: &Node, who: &Who, findings: &mut Findings<'_>) -> Vec<(u64, Want
 }
 
 fn fact(entry: &Entry, who: &Who, findings: &mut Findings<'_>) -> Option<Wanted> {
-    if !FACTS.contains(&entry.key.as_str()) {
-        findings.add(entry.place, format!("there is no fact `{}`", entry.key), format!("the facts are {}", FACTS.join(", ")));
+    let Some((_, own)) = FACTS.iter().find(|(name, _)| *name == entry.key) else {
+        let names: Vec<&str> = FACTS.iter().map(|(name, _)| *name).collect();
+        findings.add(entry.place, format!("there is no fact `{}`", entry.key), format!("the facts are {}", names.join(", ")));
         return None;
-    }
+    };
     let mut wanted = Wanted { line: entry.place.line, event_type: entry.key.clone(), who: who.clone(), fields: Map::new() };
     if entry.value.is_null() {
         return Some(wanted);
@@ -160,9 +194,37 @@ fn fact(entry: &Entry, who: &Who, findings: &mut Findings<'_>) -> Option<Wanted>
                 wanted.fields.insert("occurred_at".to_owned(), tree::json(&field.value));
             }
             name => {
+                if !own.contains(&name) && !COMMON.contains(&name) {
+                    let help = format!("it has {}, and what every fact has", own.join(", "));
+                    findings.add(field.place, format!("a `{}` has no `{name}`", entry.key), help);
+                }
                 wanted.fields.insert(name.to_owned(), tree::json(&field.value));
             }
         }
     }
     Some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_fact_has_what_its_schema_says() {
+        let schemas = [
+            include_str!("../../../contracts/out/TierChanged.schema.json"),
+            include_str!("../../../contracts/out/PointsPosted.schema.json"),
+            include_str!("../../../contracts/out/TriggerFired.schema.json"),
+            include_str!("../../../contracts/out/GrantIssued.schema.json"),
+            include_str!("../../../contracts/out/Audited.schema.json"),
+        ];
+        for ((name, own), schema) in FACTS.iter().zip(schemas) {
+            let schema: Value = serde_json::from_str(schema).unwrap();
+            let properties = schema["properties"].as_object().unwrap().keys().map(String::as_str);
+            let found: BTreeSet<&str> = properties.filter(|property| !COMMON.contains(property)).collect();
+            assert_eq!(found, own.iter().copied().collect(), "{name}");
+        }
+    }
 }

@@ -65,7 +65,7 @@ impl std::fmt::Debug for Scratch {
 pub fn decode<'a>(text: &'a str, scratch: &mut Scratch) -> Result<Verdict<'a>, Box<Rejected>> {
     let mut fields = Fields::new();
     if simple::walk(text, &mut scratch.habit, |name, value| fields.insert_plain(name, value)) {
-        return read(&fields, &mut scratch.bytes).map_err(|wrong| Box::new(reject(&fields, &wrong)));
+        return read(&fields, &mut scratch.bytes);
     }
     decode_any(text, &mut scratch.bytes)
 }
@@ -92,49 +92,55 @@ fn decode_any<'a>(text: &'a str, scratch: &mut Vec<u8>) -> Result<Verdict<'a>, B
             event_id: None,
         }));
     }
-    read(&fields, scratch).map_err(|wrong| Box::new(reject(&fields, &wrong)))
+    read(&fields, scratch)
 }
 
-fn reject(fields: &Fields<'_>, wrong: &Wrong) -> Rejected {
+#[cold]
+fn reject(fields: &Fields<'_>, wrong: &Wrong) -> Box<Rejected> {
     let read = |field| identifier(fields, field).ok().flatten().map(Cow::into_owned);
-    Rejected {
+    Box::new(Rejected {
         kind: DeadKind::SchemaViolation,
         field: Some(wrong.field.name().to_owned()),
         error: format!("field `{}` {}", wrong.named.name(), wrong.what),
         brand: read(Field::BrandId),
         player: read(Field::PlayerId),
         event_id: read(Field::EventId),
-    }
+    })
 }
 
+/// Reads what the members say. Each step says for itself what is wrong with it: an event is large, and would be copied
+/// where its error is made another.
 #[inline]
-fn read<'a>(fields: &Fields<'a>, scratch: &mut Vec<u8>) -> Read<Verdict<'a>> {
+fn read<'a>(fields: &Fields<'a>, scratch: &mut Vec<u8>) -> Result<Verdict<'a>, Box<Rejected>> {
+    let rejected = |wrong: Wrong| reject(fields, &wrong);
+    let missing = |field, what| rejected(Wrong { field, named: field, what });
     let stated = fields.get(Field::EventType);
     let Some(name) = stated.and_then(|value| value.string()) else {
-        return wrong(Field::EventType, if stated.is_some() { "is not a string" } else { MISSING });
+        return Err(missing(Field::EventType, if stated.is_some() { "is not a string" } else { MISSING }));
     };
     let Some(event_type) = EventType::named(name.as_bytes()) else { return Ok(Verdict::Unknown) };
     let row = event_type.row();
-    let id = required(fields, Field::EventId)?;
-    let source = required(fields, Field::Source)?;
-    let player = identifier(fields, Field::PlayerId)?;
+    let id = required(fields, Field::EventId).map_err(rejected)?;
+    let source = required(fields, Field::Source).map_err(rejected)?;
+    let player = identifier(fields, Field::PlayerId).map_err(rejected)?;
     if player.is_none() && row.needs == Needs::Player {
-        return wrong(Field::PlayerId, MISSING);
+        return Err(missing(Field::PlayerId, MISSING));
     }
-    let occurred_at = time(fields, Field::OccurredAt)?;
+    let occurred_at = time(fields, Field::OccurredAt).map_err(rejected)?;
     if occurred_at.is_none() && row.needs != Needs::Neither {
-        return wrong(Field::OccurredAt, MISSING);
+        return Err(missing(Field::OccurredAt, MISSING));
     }
-    let brand = brand(fields)?;
+    let brand = brand(fields).map_err(rejected)?;
     let mut body = Body::of(event_type, scratch);
     if !event_type.is_command() {
         body.add_number(Field::OccurredAt, occurred_at.map_or(i64::MIN, |instant| instant.0));
     }
-    let detail = own_fields(event_type, fields, &mut body).map_err(|wrong| match event_type {
+    let detail = match own_fields(event_type, fields, &mut body) {
+        Ok(detail) => detail,
         // What is wrong with a publication is wrong with its body (rule 16).
-        EventType::ProgrammePublished => Wrong { field: Field::Body, ..wrong },
-        _ => wrong,
-    })?;
+        Err(wrong) if event_type == EventType::ProgrammePublished => return Err(rejected(Wrong { field: Field::Body, ..wrong })),
+        Err(wrong) => return Err(rejected(wrong)),
+    };
     let identity = identity(event_type, fields, &id, &source, body.hash);
     Ok(Verdict::Event(Decoded { event_type, id, source, brand, player, occurred_at, identity, detail }))
 }
@@ -166,27 +172,34 @@ fn brand<'a>(fields: &Fields<'a>) -> Read<Cow<'a, str>> {
 fn check_forms(event_type: EventType, fields: &Fields<'_>, body: &mut Body<'_>) -> Read<Amounts> {
     let row = event_type.row();
     let mut amounts = Amounts::default();
-    for field in row.required.iter().chain(row.optional) {
-        let Some(value) = fields.get(*field) else { continue };
-        match field.form() {
-            Form::Identifier if is_plain_identifier(value) => body.add_text(*field, value.text),
-            Form::Identifier => body.add_text(*field, &checked_identifier(value, *field)?),
-            Form::Amount | Form::SignedAmount => {
-                let signed = field.form() == Form::SignedAmount || event_type == EventType::PointsAdjust;
-                let amount = checked_amount(value, *field, signed)?;
-                body.add_amount(*field, amount);
-                amounts.put(*field, amount);
+    // Two loops: a chained iterator asks at each step in which list it is.
+    for list in [row.required, row.optional] {
+        for field in list {
+            let Some(value) = fields.get(*field) else { continue };
+            match field.form() {
+                Form::Identifier if is_plain_identifier(value) => body.add_text(*field, value.text),
+                Form::Identifier => body.add_text(*field, &checked_identifier(value, *field)?),
+                Form::Amount | Form::SignedAmount => {
+                    let signed = field.form() == Form::SignedAmount || event_type == EventType::PointsAdjust;
+                    let amount = checked_amount(value, *field, signed)?;
+                    body.add_amount(*field, amount);
+                    amounts.put(*field, amount);
+                }
+                Form::Time => body.add_number(*field, checked_time(value, *field)?.0),
+                Form::Text => match value.string() {
+                    Some(text) => body.add_text(*field, &text),
+                    None => return wrong(*field, "is not a string"),
+                },
+                // What is wrong with it is said where it is read.
+                Form::Any if *field == Field::FreeSpin => {
+                    body.add_text(*field, package(fields).ok().flatten().as_deref().unwrap_or(""));
+                }
+                // One instant may be written in several ways (rule 0).
+                Form::Any if *field == Field::Until && checked_time(value, *field).is_ok() => {
+                    body.add_number(*field, checked_time(value, *field)?.0);
+                }
+                Form::Any => body.add_value(*field, value),
             }
-            Form::Time => body.add_number(*field, checked_time(value, *field)?.0),
-            Form::Text => match value.string() {
-                Some(text) => body.add_text(*field, &text),
-                None => return wrong(*field, "is not a string"),
-            },
-            // What is wrong with it is said where it is read.
-            Form::Any if *field == Field::FreeSpin => {
-                body.add_text(*field, package(fields).ok().flatten().as_deref().unwrap_or(""));
-            }
-            Form::Any => body.add_value(*field, value),
         }
     }
     Ok(amounts)
@@ -234,9 +247,9 @@ fn checked_amount(value: Value<'_>, field: Field, signed: bool) -> Read<Decimal>
     parsed.map_or_else(
         || {
             let what = if signed {
-                "is not an amount (a sign, up to 15 digits, a point, up to 18 digits, no exponent)"
+                "is not an amount (a sign, up to 15 digits, a point, up to 18 digits, 28 significant ones in all, no exponent)"
             } else {
-                "is not an amount (up to 15 digits, a point, up to 18 digits, no sign, no exponent)"
+                "is not an amount (up to 15 digits, a point, up to 18 digits, 28 significant ones in all, no sign, no exponent)"
             };
             wrong(field, what)
         },

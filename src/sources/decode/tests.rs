@@ -51,6 +51,18 @@ fn a_force_that_is_lifted_may_leave_its_end_out_but_not_say_it_in_other_words() 
 }
 
 #[test]
+fn an_instant_in_a_body_is_compared_by_value() {
+    let force = r#"{"event_id":"y","event_type":"StatusForce","source":"s","player_id":"p","occurred_at":"2026-03-01T10:00:00Z","mode":"exact","tier":"Gold","until":"2026-04-01T00:00:00Z"}"#;
+    let body = event(force).identity.body;
+    for same in ["2026-04-01T00:00:00.000Z", "2026-04-01T02:00:00+02:00", "2026-04-01t00:00:00.0004z"] {
+        assert_eq!(event(&force.replace("2026-04-01T00:00:00Z", same)).identity.body, body, "{same}");
+    }
+    assert_ne!(event(&force.replace("2026-04-01T00:00:00Z", "2026-04-01T00:00:00.001Z")).identity.body, body);
+    let excluded = force.replace("StatusForce", "SelfExclusionSet");
+    assert_ne!(event(&excluded.replace("2026-04-01T00:00:00Z", "soon")).identity.body, event(&excluded).identity.body);
+}
+
+#[test]
 fn each_wrong_field_is_named() {
     for (from, to, field) in [
         ("\"p42\"", "\"\"", "player_id"),
@@ -59,6 +71,7 @@ fn each_wrong_field_is_named() {
         ("\"2.50\"", "\"-2.50\"", "amount"),
         ("\"2.50\"", "1e3", "amount"),
         ("\"2.50\"", "\"1234567890123456\"", "amount"),
+        ("\"2.50\"", "\"123456789012345.12345678901234\"", "amount"),
         ("2026-03-01", "10000-03-01", "occurred_at"),
         ("\"b1\"", "\"b:1\"", "brand_id"),
         ("\"b1\"", "\"*\"", "brand_id"),
