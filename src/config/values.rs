@@ -93,7 +93,9 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.len() <= NAME_MAX && is_plain(text) && !is_folder_above(text) {
         return Ok(text.to_owned());
     }
-    Err(format!("`{text}` is no name of a job; 1 to {NAME_MAX} letters, digits, `.`, `_` or `-` are due, and more than dots"))
+    Err(format!(
+        "`{text}` is no name of a job; 1 to {NAME_MAX} letters, digits, `.`, `_` or `-` are due, and neither `.` nor `..`"
+    ))
 }
 
 /// What time is.

@@ -39,10 +39,13 @@ pub fn check(files: &[ProgrammeFile]) -> Result<Programme, Vec<Problem>> {
     if unreadable.is_empty() {
         return found;
     }
-    let new = |problem: &Problem| !unreadable.iter().any(|known| (&known.file, known.line) == (&problem.file, problem.line));
-    let others = found.err().unwrap_or_default().into_iter().filter(new);
+    // What follows only from what was put in its place is no problem of its own.
+    let others = found.err().unwrap_or_default().into_iter().filter(|problem| !problem.to_string().contains(REPLACED));
     Err(unreadable.iter().copied().cloned().chain(others).collect())
 }
+
+/// What stands for bytes that are no UTF-8.
+const REPLACED: char = char::REPLACEMENT_CHARACTER;
 
 /// A file's text; what is no UTF-8 in it is replaced, so that the rest of it is checked too.
 fn in_utf8(name: String, bytes: Vec<u8>) -> ProgrammeFile {
@@ -91,8 +94,9 @@ pub fn programme_files(path: &Path) -> Result<Vec<ProgrammeFile>, Failure> {
         }
         for entry in std::fs::read_dir(&inner).map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
-            if file.extension().is_some_and(|ending| ending == "yaml") {
-                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // Editors keep files of their own beside the one that is edited: their names begin with a dot.
+            if file.extension().is_some_and(|ending| ending == "yaml") && !name.starts_with('.') && !file.is_dir() {
                 files.push(read(&file, if folder.is_empty() { name } else { format!("{folder}/{name}") })?);
             }
         }
@@ -120,12 +124,20 @@ mod tests {
     fn a_file_that_is_no_utf8_is_told_with_its_place_and_hides_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.yaml"), b"# \xc3\xa9\xff\nunheard_of: 1\n").unwrap();
+        std::fs::write(folder.path().join("c.yaml"), b"tiers: {sideways: 1, dow\xffgrade: to_fit}\n").unwrap();
         std::fs::write(folder.path().join("b.yaml"), "points: {per_unit: \"-1\"}\n").unwrap();
         let problems = check(&programme_files(folder.path()).unwrap()).unwrap_err();
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        for (place, what) in [("a.yaml:1:4", "not UTF-8"), ("a.yaml:2:1", "unheard_of"), ("b.yaml:1:20", "per_unit")] {
+        for (place, what) in [
+            ("a.yaml:1:4", "not UTF-8"),
+            ("a.yaml:2:1", "unheard_of"),
+            ("b.yaml:1:20", "per_unit"),
+            ("c.yaml:1:25", "not UTF-8"),
+            ("c.yaml:1:9", "sideways"),
+        ] {
             assert!(told.iter().any(|line| line.starts_with(place) && line.contains(what)), "{place} {what}: {told:#?}");
         }
+        assert!(told.iter().all(|line| !line.contains(REPLACED)), "{told:#?}");
         assert!(load_programme(folder.path()).is_err());
     }
 
@@ -133,6 +145,9 @@ mod tests {
     fn a_file_that_is_named_and_not_there_is_told() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.yaml"), "version: 1\n").unwrap();
+        std::fs::create_dir(folder.path().join("old.yaml")).unwrap();
+        std::os::unix::fs::symlink("me@host.1", folder.path().join(".#a.yaml")).unwrap();
+        assert_eq!(programme_files(folder.path()).unwrap().len(), 1, "what an editor keeps, and a folder, are no files of it");
         std::os::unix::fs::symlink("nowhere", folder.path().join("points.yaml")).unwrap();
         let said = programme_files(folder.path()).unwrap_err().to_string();
         assert!(said.contains("points.yaml"), "{said}");

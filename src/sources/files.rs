@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::buffers;
 
-use super::{Batch, Error, KEPT_BYTES_MAX, Oversize, Partition, Position, RECORD_BYTES_MAX, RawRecord, Source};
+use super::{Batch, Error, KEPT_BYTES_MAX, Oversize, Partition, Position, RECORD_BYTES_MAX, Source};
 
 /// How a file is packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -223,18 +223,12 @@ impl FileSource {
 
     /// A line that is longer than a record may be: read to its end without keeping it.
     fn give_long(&mut self, batch: &mut Batch) -> io::Result<()> {
-        let mut head = Vec::new();
-        let mut hasher = Sha256::new();
-        let (mut bytes, mut blank) = (0_u64, true);
+        let mut long = Long::default();
         loop {
             let rest = self.buffer.get(self.taken..).unwrap_or(&[]);
             let end = memchr(b'\n', rest);
             let part = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
-            let room = KEPT_BYTES_MAX.saturating_sub(head.len()).min(part.len());
-            head.extend_from_slice(part.get(..room).unwrap_or(part));
-            hasher.update(part);
-            bytes += part.len() as u64;
-            blank &= is_blank(part);
+            long.add(part);
             let step = part.len() + usize::from(end.is_some());
             self.taken += step;
             self.position.byte += step as u64;
@@ -242,13 +236,50 @@ impl FileSource {
                 break;
             }
         }
-        if !blank {
-            let start = batch.bytes.len();
-            let oversize = Some(Box::new(Oversize { head, bytes, sha256: hasher.finalize().into() }));
-            batch.records.push(RawRecord { offset: self.position.offset, start, end: start, oversize });
+        if let Some(oversize) = long.ended() {
+            batch.push_oversize(self.position.offset, oversize);
         }
         self.position.offset += 1;
         Ok(())
+    }
+}
+
+/// A line that comes in parts and is not kept as a whole.
+#[derive(Default)]
+struct Long {
+    head: Vec<u8>,
+    hasher: Sha256,
+    bytes: u64,
+    some: bool,
+    /// A carriage return is the last that came: it is part of the line if anything follows it.
+    held: bool,
+}
+
+impl Long {
+    fn add(&mut self, part: &[u8]) {
+        if part.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.held) {
+            self.take(b"\r");
+        }
+        let whole = unended(part);
+        self.held = whole.len() < part.len();
+        self.take(whole);
+    }
+
+    fn take(&mut self, part: &[u8]) {
+        let room = KEPT_BYTES_MAX.saturating_sub(self.head.len()).min(part.len());
+        self.head.extend_from_slice(part.get(..room).unwrap_or(part));
+        self.hasher.update(part);
+        self.bytes += part.len() as u64;
+        self.some |= !is_blank(part);
+    }
+
+    /// The line at its end, unless it is blank.
+    fn ended(self) -> Option<Oversize> {
+        let Self { head, hasher, bytes, some, .. } = self;
+        some.then(|| Oversize { head, bytes, sha256: hasher.finalize().into() })
     }
 }
 
@@ -346,15 +377,41 @@ mod tests {
     #[test]
     fn a_carriage_return_is_part_of_the_lines_end_and_not_of_the_record() {
         let folder = tempfile::tempdir().unwrap();
-        let full = "x".repeat(RECORD_BYTES_MAX);
-        std::fs::write(folder.path().join("bets.v1.jsonl"), format!("{{1}}\r\n\r\n{full}\r\n{full}y\r\n{{2}}\r")).unwrap();
+        let (full, over) = ("x".repeat(RECORD_BYTES_MAX), "y".repeat(RECORD_BYTES_MAX + 1));
+        // Longer than is kept of it, and with carriage returns that are in no line's end.
+        let long = format!("\r{}", "z\r".repeat(KEPT_BYTES_MAX));
+        let content = format!("{{1}}\r\n\r\n{full}\r\n{over}\r\n{long}\r\r\n{{2}}\r");
+        std::fs::write(folder.path().join("bets.v1.jsonl"), &content).unwrap();
         let mut source = open(folder.path()).unwrap().remove(0);
-        for bytes in [1, RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, 1 << 20] {
+        let whole = |text: &str| (text.to_owned(), None);
+        let cut = |text: &str| (String::new(), Some(Oversize::of(text.as_bytes())));
+        let expected = [(0, whole("{1}")), (2, whole(&full)), (3, cut(&over)), (4, cut(&format!("{long}\r"))), (5, whole("{2}"))];
+        // One of these ends a reading between the two bytes of the end of the longest record that may be.
+        for bytes in [1, 7, RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 5, 70_000, 100_000, 1 << 17, 1 << 20] {
             source.seek(Position::default()).unwrap();
-            let found = lines(&mut source, bytes);
-            assert_eq!(found.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 2, 3, 4]);
-            assert_eq!((found[0].1.as_str(), found[3].1.as_str()), ("{1}", "{2}"));
-            assert!(found[1].1 == full && found[2].1.starts_with("long "), "read {bytes} at a time");
+            let (mut found, mut places) = (Vec::new(), vec![Position::default()]);
+            let mut batch = Batch::default();
+            loop {
+                let more = source.read(&mut batch, bytes, None).unwrap();
+                for record in batch.records.drain(..) {
+                    let text = String::from_utf8_lossy(&batch.bytes[record.start..record.end]).into_owned();
+                    found.push((record.offset, (text, record.oversize.map(|oversize| *oversize))));
+                }
+                batch.clear();
+                places.push(source.position());
+                if !more {
+                    break;
+                }
+            }
+            assert!(found == expected, "read {bytes} at a time");
+            assert_eq!(source.position().byte, content.len() as u64);
+            for place in places {
+                source.seek(place).unwrap();
+                let rest: Vec<u64> = lines(&mut source, bytes).into_iter().map(|(offset, _)| offset).collect();
+                let left: Vec<u64> =
+                    expected.iter().map(|(offset, _)| *offset).filter(|offset| *offset >= place.offset).collect();
+                assert_eq!(rest, left, "read {bytes} at a time, from {place:?}");
+            }
         }
     }
 

@@ -208,7 +208,7 @@ fn examples_that_cannot_be_read_are_told_by_file_line_and_column() {
     let here = folder();
     own_programme(&here);
     tidemark(here.path(), &["programme", "test", "rules"]).says(2, &["no examples in rules/tests/*.yaml"]);
-    let example = "- name: a\n  given:\n    - {at: noon, bet: \"1\"}\n    - {at: 2026-03-01T10:00:00Z, bet: \"1\", gametype: slots}\n  expect:\n    teir: Silver\n    facts: [{TierChange: {to: Silver}}]\n    never: [{TierChanged: {too: Silver}}]\n- given: []\n";
+    let example = "- name: a\n  given:\n    - {at: noon, bet: \"1\"}\n    - {at: 2026-03-01T10:00:00Z, bet: \"1\", gametype: slots}\n  expect:\n    teir: Silver\n    facts: [{TierChange: {to: Silver}}]\n    never: [{TierChanged: {too: Silver, thresholds: {entri: \"1\"}}}]\n- given: []\n";
     write(&here, "rules/tests/bad.yaml", example);
     tidemark(here.path(), &["programme", "test", "rules"]).says(
         2,
@@ -218,6 +218,7 @@ fn examples_that_cannot_be_read_are_told_by_file_line_and_column() {
             "rules/tests/bad.yaml:6:5: nothing called `teir` can be expected",
             "rules/tests/bad.yaml:7:14: there is no fact `TierChange`",
             "rules/tests/bad.yaml:8:28: a `TierChanged` has no `too`",
+            "rules/tests/bad.yaml:8:54: `thresholds` has no `entri`",
             "rules/tests/bad.yaml:9:3: this example has no `name`",
             "rules/tests/bad.yaml:9:3: this example has no `expect`",
         ],

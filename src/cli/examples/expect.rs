@@ -58,6 +58,13 @@ const FACTS: [(&str, &[&str]); 5] = [
     ),
 ];
 
+/// What the fields that are objects have, but for `params`, which each trigger has its own of.
+const MEMBERS: [(&str, &[&str]); 3] = [
+    ("thresholds", &["entry", "maintain"]),
+    ("balance_after", &["available", "blocked"]),
+    ("wager", &["multiplier", "base", "required"]),
+];
+
 /// What is expected of one run.
 #[derive(Default)]
 pub(super) struct Expected {
@@ -194,6 +201,7 @@ fn fact(entry: &Entry, who: &Who, findings: &mut Findings<'_>) -> Option<Wanted>
                 wanted.fields.insert("occurred_at".to_owned(), tree::json(&field.value));
             }
             name => {
+                members(name, &field.value, findings);
                 if !own.contains(&name) && !COMMON.contains(&name) {
                     let help = format!("it has {}, and what every fact has", own.join(", "));
                     findings.add(field.place, format!("a `{}` has no `{name}`", entry.key), help);
@@ -203,6 +211,16 @@ fn fact(entry: &Entry, who: &Who, findings: &mut Findings<'_>) -> Option<Wanted>
         }
     }
     Some(wanted)
+}
+
+/// Whether a field's members are those that it has: under `never` one that it does not have would never be there.
+fn members(field: &str, value: &Node, findings: &mut Findings<'_>) {
+    let Some((_, known)) = MEMBERS.iter().find(|(name, _)| *name == field) else { return };
+    for member in findings.section(value, &format!("`{field}`"), &format!("it has {}", known.join(", "))).unwrap_or_default() {
+        if !known.contains(&member.key.as_str()) {
+            findings.add(member.place, format!("`{field}` has no `{}`", member.key), format!("it has {}", known.join(", ")));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -225,6 +243,10 @@ mod tests {
             let properties = schema["properties"].as_object().unwrap().keys().map(String::as_str);
             let found: BTreeSet<&str> = properties.filter(|property| !COMMON.contains(property)).collect();
             assert_eq!(found, own.iter().copied().collect(), "{name}");
+            for (field, known) in MEMBERS.iter().filter(|(field, _)| own.contains(field)) {
+                let members = schema["properties"][*field]["properties"].as_object().unwrap().keys().map(String::as_str);
+                assert_eq!(members.collect::<BTreeSet<_>>(), known.iter().copied().collect(), "{field}");
+            }
         }
     }
 }

@@ -334,7 +334,7 @@ impl Coordinator {
     /// Cuts one epoch and has it bound.
     fn cut(&mut self, mut opening: Opening, first: bool) -> Result<Whole, Failure> {
         self.epoch += 1;
-        let now = self.cutting.clock.as_ref().map(|clock| clock.now().max(self.last_now));
+        let now = self.cutting.clock.as_mut().map(|clock| clock.stamp(self.last_now));
         self.last_now = now.unwrap_or(self.last_now);
         opening.epoch = self.epoch;
         opening.now = now;

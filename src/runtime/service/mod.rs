@@ -243,7 +243,8 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     })?;
     watch.beside(&pipeline.beside);
     let wall = is_wall(config).then(|| {
-        WallClock::new(&options.world.machine, config.clock.speed, config.clock.start.map(|start| start.0), begun.last_now)
+        let (clock, notice) = (&config.clock, Arc::clone(&options.notice));
+        WallClock::new(&options.world.machine, clock.speed, clock.start.map(|start| start.0), begun.last_now, notice)
     });
     let cutting = Cutting {
         clock: wall,

@@ -194,15 +194,19 @@ fn check_forms(event_type: EventType, fields: &Fields<'_>, body: &mut Body<'_>) 
                 Form::Any if *field == Field::FreeSpin => {
                     body.add_text(*field, package(fields).ok().flatten().as_deref().unwrap_or(""));
                 }
-                // One instant may be written in several ways (rule 0).
-                Form::Any if *field == Field::Until && checked_time(value, *field).is_ok() => {
-                    body.add_number(*field, checked_time(value, *field)?.0);
-                }
-                Form::Any => body.add_value(*field, value),
+                Form::Any => match instant(*field, value) {
+                    Some(instant) => body.add_number(*field, instant.0),
+                    None => body.add_value(*field, value),
+                },
             }
         }
     }
     Ok(amounts)
+}
+
+/// A time that is informative or read elsewhere, where it is one: an instant may be written in several ways (rule 0).
+fn instant(field: Field, value: Value<'_>) -> Option<Instant> {
+    matches!(field, Field::Until | Field::EffectiveAt).then(|| checked_time(value, field).ok()).flatten()
 }
 
 fn identifier<'a>(fields: &Fields<'a>, field: Field) -> Read<Option<Cow<'a, str>>> {

@@ -58,6 +58,14 @@ fn an_instant_in_a_body_is_compared_by_value() {
         assert_eq!(event(&force.replace("2026-04-01T00:00:00Z", same)).identity.body, body, "{same}");
     }
     assert_ne!(event(&force.replace("2026-04-01T00:00:00Z", "2026-04-01T00:00:00.001Z")).identity.body, body);
+    let limit = |at: &str| {
+        force.replace("StatusForce", "LimitChanged").replace("until", "effective_at").replace("2026-04-01T00:00:00Z", at)
+    };
+    assert_eq!(
+        event(&limit("2026-04-01T00:00:00Z")).identity.body,
+        event(&limit("2026-04-01T01:00:00+01:00")).identity.body,
+        "of a limit"
+    );
     let excluded = force.replace("StatusForce", "SelfExclusionSet");
     assert_ne!(event(&excluded.replace("2026-04-01T00:00:00Z", "soon")).identity.body, event(&excluded).identity.body);
 }
