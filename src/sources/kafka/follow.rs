@@ -29,6 +29,8 @@ pub struct FollowSource {
     cursor: Cursor,
     consumer: Option<Consumer>,
     silence: Silence,
+    /// The last that was heard is that nothing more is there.
+    at_end: bool,
 }
 
 impl std::fmt::Debug for FollowSource {
@@ -54,6 +56,7 @@ impl FollowSource {
             cursor: Cursor { position, ahead: None },
             consumer: None,
             silence: Silence::default(),
+            at_end: false,
         }
     }
 
@@ -74,7 +77,12 @@ impl FollowSource {
         match consumer.client().poll(wait) {
             Some(Ok(record)) => {
                 self.silence.broken();
+                self.at_end = false;
                 return Ok(Some(self.cursor.take(&record, batch, before)));
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                self.silence.broken();
+                self.at_end = true;
             }
             Some(Err(error)) => self.judge(&error)?,
             None => {}
@@ -134,6 +142,7 @@ impl Source for FollowSource {
     fn seek(&mut self, position: Position) -> Result<(), Error> {
         if position.offset != self.cursor.position {
             self.consumer = None;
+            self.at_end = false;
             self.cursor.ahead = None;
             self.cursor.position = position.offset;
         }
@@ -172,7 +181,8 @@ impl Source for FollowSource {
         let mut taken = self.cursor.give_kept(batch, limit);
         while self.cursor.position < limit && taken < bytes.max(1) {
             let Some(more) = self.step(batch, limit, Duration::ZERO)? else {
-                if taken == 0 && before.is_some() {
+                // Where nobody has said that this is the end, something is to come.
+                if taken == 0 && (before.is_some() || !self.at_end) {
                     self.tell();
                 }
                 break;
