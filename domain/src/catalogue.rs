@@ -141,6 +141,8 @@ pub enum Form {
     SignedAmount,
     /// An RFC 3339 instant.
     Time,
+    /// An RFC 3339 instant where it is one, and compared as such; else any JSON value.
+    Moment,
     /// Any string.
     Text,
     /// Any JSON value; compared by value.
@@ -187,10 +189,10 @@ fields! {
     To "to" Any
     Channel "channel" Any
     OptedIn "opted_in" Any
-    Until "until" Any
+    Until "until" Moment
     Scope "scope" Any
     Period "period" Any
-    EffectiveAt "effective_at" Any
+    EffectiveAt "effective_at" Moment
     DeviceHash "device_hash" Any
     IpHash "ip_hash" Any
     IpPrefix "ip_prefix" Any

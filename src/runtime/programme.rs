@@ -77,13 +77,12 @@ fn describe(path: &Path, problems: &[Problem]) -> String {
 /// # Errors
 /// Where they cannot be read.
 pub fn programme_files(path: &Path) -> Result<Vec<ProgrammeFile>, Failure> {
-    let unreadable = |cause: std::io::Error| Failure::Usage(format!("cannot read the programme {}: {cause}", path.display()));
-    let read = |file: &Path, name: String| -> Result<ProgrammeFile, Failure> {
-        let bytes = std::fs::read(file)
-            .map_err(|cause| Failure::Usage(format!("cannot read the programme {}: {cause}", file.display())))?;
-        Ok(in_utf8(name, bytes))
+    let unreadable = |at: &Path, cause| Failure::Usage(format!("cannot read the programme {}: {cause}", at.display()));
+    let failed = |cause: std::io::Error| unreadable(path, cause);
+    let read = |file: &Path, name| -> Result<ProgrammeFile, Failure> {
+        Ok(in_utf8(name, std::fs::read(file).map_err(|cause| unreadable(file, cause))?))
     };
-    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Ok(vec![read(path, path.display().to_string())?]);
     }
     let mut files = Vec::new();
@@ -92,8 +91,8 @@ pub fn programme_files(path: &Path) -> Result<Vec<ProgrammeFile>, Failure> {
         if !inner.is_dir() {
             continue;
         }
-        for entry in std::fs::read_dir(&inner).map_err(unreadable)? {
-            let file = entry.map_err(unreadable)?.path();
+        for entry in std::fs::read_dir(&inner).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // Editors keep files of their own beside the one that is edited: their names begin with a dot.
             if file.extension().is_some_and(|ending| ending == "yaml") && !name.starts_with('.') && !file.is_dir() {

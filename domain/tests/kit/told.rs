@@ -180,7 +180,7 @@ impl Told {
                     bytes.push(amount.scale());
                 }
                 Form::Time => bytes.extend_from_slice(&instant(text).0.to_le_bytes()),
-                Form::Identifier | Form::Text | Form::Any => {
+                Form::Identifier | Form::Text | Form::Moment | Form::Any => {
                     bytes.extend_from_slice(&u32::try_from(text.len()).unwrap().to_le_bytes());
                     bytes.extend_from_slice(text.as_bytes());
                 }

@@ -186,6 +186,11 @@ fn check_forms(event_type: EventType, fields: &Fields<'_>, body: &mut Body<'_>) 
                     amounts.put(*field, amount);
                 }
                 Form::Time => body.add_number(*field, checked_time(value, *field)?.0),
+                // One instant may be written in several ways (rule 0).
+                Form::Moment => match checked_time(value, *field) {
+                    Ok(instant) => body.add_number(*field, instant.0),
+                    Err(_) => body.add_value(*field, value),
+                },
                 Form::Text => match value.string() {
                     Some(text) => body.add_text(*field, &text),
                     None => return wrong(*field, "is not a string"),
@@ -194,19 +199,11 @@ fn check_forms(event_type: EventType, fields: &Fields<'_>, body: &mut Body<'_>) 
                 Form::Any if *field == Field::FreeSpin => {
                     body.add_text(*field, package(fields).ok().flatten().as_deref().unwrap_or(""));
                 }
-                Form::Any => match instant(*field, value) {
-                    Some(instant) => body.add_number(*field, instant.0),
-                    None => body.add_value(*field, value),
-                },
+                Form::Any => body.add_value(*field, value),
             }
         }
     }
     Ok(amounts)
-}
-
-/// A time that is informative or read elsewhere, where it is one: an instant may be written in several ways (rule 0).
-fn instant(field: Field, value: Value<'_>) -> Option<Instant> {
-    matches!(field, Field::Until | Field::EffectiveAt).then(|| checked_time(value, field).ok()).flatten()
 }
 
 fn identifier<'a>(fields: &Fields<'a>, field: Field) -> Read<Option<Cow<'a, str>>> {
