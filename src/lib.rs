@@ -4,6 +4,9 @@
 //! bring them to the worker that owns the player, whose ledger applies them by the rules of
 //! `tidemark_domain`, and [`sinks`] publish the facts that follow. [`runtime`] starts all that and ends it.
 
+// It panics where standard error cannot be written, and a service goes on without: `cli::print::complain`.
+#![warn(clippy::print_stderr)]
+
 pub mod api;
 pub mod brokers;
 mod buffers;

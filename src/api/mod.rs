@@ -176,11 +176,16 @@ impl Health {
 }
 
 /// Serves `/health/live`, `/health/ready` and `/metrics` until the process ends; the answer is the address, with
-/// the port that was taken where `listen` says 0.
+/// the port that was taken where `listen` says 0. Where it ends before, `told` learns why.
 ///
 /// # Errors
 /// Where the address cannot be had, or the thread cannot be started.
-pub fn serve(listen: SocketAddr, state: Arc<Health>, metrics: Arc<Metrics>) -> Result<SocketAddr> {
+pub fn serve(
+    listen: SocketAddr,
+    state: Arc<Health>,
+    metrics: Arc<Metrics>,
+    told: impl Fn(&str) + Send + 'static,
+) -> Result<SocketAddr> {
     let socket = std::net::TcpListener::bind(listen).with_context(|| {
         format!(
             "cannot listen on {listen}: another process has it or this machine has no such address; \
@@ -197,7 +202,7 @@ pub fn serve(listen: SocketAddr, state: Arc<Health>, metrics: Arc<Metrics>) -> R
     let run = move || {
         runtime.block_on(async move {
             if let Err(error) = axum::serve(door, routes).await {
-                eprintln!("tidemark: HTTP on {bound} has ended: {error}");
+                told(&format!("HTTP on {bound} has ended: {error}"));
             }
         });
     };
@@ -397,7 +402,7 @@ mod tests {
     #[test]
     fn the_server_says_whether_the_process_lives_and_is_ready_and_gives_its_metrics() {
         let (health, metrics) = (Arc::new(Health::new(2)), Arc::new(Metrics::new()));
-        let address = serve("127.0.0.1:0".parse().unwrap(), Arc::clone(&health), Arc::clone(&metrics)).unwrap();
+        let address = serve("127.0.0.1:0".parse().unwrap(), Arc::clone(&health), Arc::clone(&metrics), |_| {}).unwrap();
         let (status, head, body) = ask(address, "/health/live");
         assert_eq!((status, body.as_str()), (200, "{\"live\":true,\"stage\":\"starting\",\"workers\":2}\n"));
         assert!(head.contains("content-type: application/json"), "{head}");
@@ -431,7 +436,7 @@ mod tests {
     fn an_address_that_is_taken_is_named() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let error = serve(address, Arc::new(Health::new(1)), Arc::new(Metrics::new())).unwrap_err().to_string();
+        let error = serve(address, Arc::new(Health::new(1)), Arc::new(Metrics::new()), |_| {}).unwrap_err().to_string();
         assert!(error.contains(&address.to_string()) && error.contains("set [http] listen"), "{error}");
     }
 }

@@ -22,9 +22,9 @@ pub(super) fn check(path: &Path, json: bool) -> Result<u8, Failure> {
         Err(problems) if json => print::json(&problems).map(|()| UNSOUND),
         Err(problems) => {
             for problem in &problems {
-                eprintln!("{problem}");
+                print::complain(&problem.to_string());
             }
-            eprintln!("tidemark: {}", counted(&problems));
+            print::complain(&format!("tidemark: {}", counted(&problems)));
             Ok(UNSOUND)
         }
     }
@@ -37,7 +37,7 @@ pub(super) fn check(path: &Path, json: bool) -> Result<u8, Failure> {
 pub(super) fn print(path: &Path) -> Result<u8, Failure> {
     let config = load(path)?;
     for warning in &config.warnings {
-        eprintln!("warning: {warning}");
+        print::complain(&format!("warning: {warning}"));
     }
     print::text(&config.print()).map(|()| 0)
 }

@@ -44,7 +44,7 @@ pub fn main() -> u8 {
     match carry_out(arguments) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("tidemark: {failure}");
+            print::complain(&format!("tidemark: {failure}"));
             failure.exit_code()
         }
     }

@@ -71,9 +71,15 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{value:.1} TB")
 }
 
+/// Prints a line to standard error. Where that cannot be written (a full disk, a reader that went away) nothing else
+/// suffers: what runs goes on.
+pub(super) fn complain(line: &str) {
+    let _written = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 /// What happens while a command runs goes to standard error, a line each.
 pub(super) fn notice() -> Notice {
-    Arc::new(|line: &str| eprintln!("tidemark: {line}"))
+    Arc::new(|line: &str| complain(&format!("tidemark: {line}")))
 }
 
 #[cfg(test)]

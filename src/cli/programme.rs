@@ -83,9 +83,9 @@ pub(super) fn report(problems: &[Problem], json: bool) -> Result<(), Failure> {
         return print::json(&problems.iter().map(Row::of).collect::<Vec<_>>());
     }
     for problem in problems {
-        eprintln!("{problem}");
+        print::complain(&problem.to_string());
     }
-    eprintln!("tidemark: {}", print::counted(problems.len() as u64, "problem", "problems"));
+    print::complain(&format!("tidemark: {}", print::counted(problems.len() as u64, "problem", "problems")));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `run` and `verify`: the service, and the proof that it did what it promises.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -34,11 +34,11 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         ));
     }
     for warning in &config.warnings {
-        eprintln!("tidemark: warning: {warning}");
+        print::complain(&format!("tidemark: warning: {warning}"));
     }
-    let asked_to_stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&asked_to_stop))
+        signal_hook::flag::register(signal, Arc::clone(&asked))
             .map_err(|cause| Failure::Failed(anyhow::anyhow!("cannot listen to signals: {cause}")))?;
     }
     let options = Options {
@@ -48,23 +48,28 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         defects: replay::defects(arguments.defect.as_deref())?,
         world: World::default(),
         notice: print::notice(),
-        asked_to_stop,
+        asked_to_stop: Arc::clone(&asked),
     };
     match service::run(&options)? {
         Outcome::Drained(summary) if arguments.json => print::json(&*summary).map(|()| 0),
         Outcome::Drained(summary) => {
-            eprintln!(
+            print::complain(&format!(
                 "tidemark: drained: {} read, {} applied, {} dead letters, digest of all facts {}",
                 print::counted(summary.events_in, "event", "events"),
                 print::count(summary.applied),
                 print::count(summary.dead_letters),
                 summary.facts_digest
-            );
+            ));
             Ok(0)
         }
         Outcome::Asked { snapshot } => {
             let how = if snapshot { "a snapshot at the last commit is written" } else { "the snapshot before it stands" };
-            eprintln!("tidemark: ended as asked; {how}");
+            print::complain(&format!("tidemark: ended as asked; {how}"));
+            Ok(0)
+        }
+        // Asked while everything of this process was ending: the next one would not know.
+        Outcome::Changed if asked.load(Ordering::Acquire) => {
+            print::complain("tidemark: ended as asked; a snapshot at the last commit is written");
             Ok(0)
         }
         Outcome::Changed => {
@@ -73,7 +78,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         }
         Outcome::CutShort { snapshot } => {
             let how = if snapshot { "a snapshot at the last commit is written" } else { "the snapshot before it stands" };
-            eprintln!("tidemark: the drain was cut short as asked; {how}");
+            print::complain(&format!("tidemark: the drain was cut short as asked; {how}"));
             Ok(1)
         }
     }

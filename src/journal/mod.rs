@@ -137,6 +137,33 @@ pub struct Story {
     pub records: Vec<Record>,
 }
 
+/// What a journal holds when a process is about to begin in it.
+#[derive(Debug)]
+pub struct Before<'j> {
+    /// What held before the first of the records, and what holds behind the last.
+    heads: (Option<&'j Head>, Option<&'j Head>),
+    lines: &'j [Line],
+}
+
+impl Before<'_> {
+    /// What the newest process was started with.
+    #[must_use]
+    pub fn generation(&self) -> Option<&Generation> {
+        self.heads.1.map(|head| &head.generation)
+    }
+
+    /// What held before the first of the records.
+    #[must_use]
+    pub const fn head(&self) -> Option<&Head> {
+        self.heads.0
+    }
+
+    /// Records, in order.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.lines.iter().map(|(record, _)| record)
+    }
+}
+
 /// The greatest generation in a journal.
 fn generation_of(records: &[Line]) -> u64 {
     records.iter().map(|(record, _)| record.generation).max().unwrap_or(0)
@@ -144,7 +171,8 @@ fn generation_of(records: &[Line]) -> u64 {
 
 impl Journal {
     /// Begins a new generation: from here on nobody older can bind anything. Gives the journal and its records from
-    /// an epoch on, that epoch's included, the new one too; `start` is given what the newest process was started with.
+    /// an epoch on, that epoch's included, the new one too; `start` is given what is there, and may refuse before anything is taken from whoever
+    /// owns the job.
     ///
     /// # Errors
     /// Where the journal is damaged, or the store does not answer.
@@ -152,7 +180,7 @@ impl Journal {
         store: Arc<Store>,
         process: &str,
         since: Epoch,
-        start: &dyn Fn(Option<&Generation>) -> Result<Generation, Refused>,
+        start: &dyn Fn(&Before<'_>) -> Result<Generation, Refused>,
         machine: Machine,
         notice: crate::kafka::Notice,
     ) -> Result<(Self, Story), Refused> {
@@ -188,7 +216,8 @@ impl Journal {
                 notice: Arc::clone(&notice),
                 machine: machine.clone(),
             };
-            let body = Body::Generation(Box::new(start(journal.heads.1.as_ref().map(|known| &known.generation))?));
+            let found = Before { heads: (head.as_ref(), journal.heads.1.as_ref()), lines };
+            let body = Body::Generation(Box::new(start(&found)?));
             match journal.append(body) {
                 Ok(record) => {
                     let before = reading.lines.into_iter().map(|(older, _)| older);

@@ -10,7 +10,7 @@ fn store() -> (tempfile::TempDir, Arc<Store>) {
     (folder, store)
 }
 
-fn start(_: Option<&Generation>) -> Result<Generation, Refused> {
+fn start(_: &Before<'_>) -> Result<Generation, Refused> {
     Ok(Generation {
         logic_version: 1,
         shards: 12,
@@ -174,7 +174,7 @@ fn a_start_reads_from_the_segment_of_the_epoch_that_it_goes_on_from() {
         let found = reading::since(&store, since).unwrap();
         let (oldest, newest) = (found.lines.first().unwrap(), found.lines.last().unwrap());
         assert_eq!((oldest.0.number, newest.0.number), (first, 1_101), "since epoch {since}");
-        let head = Head { generation: start(None).unwrap(), finished: false };
+        let head = Head { generation: start(&Before { heads: (None, None), lines: &[] }).unwrap(), finished: false };
         assert_eq!(found.head, (first > 1).then_some(head), "since epoch {since}");
     }
     // A zombie's segment of the first records of the newest one hides nothing.
@@ -236,7 +236,7 @@ fn what_lies_before_an_epoch_is_removed_and_the_newest_segment_stays() {
         trim(&store, before).unwrap();
         assert_eq!(first(), number, "before epoch {before}");
     }
-    assert_eq!(read(&store).unwrap().head.unwrap().generation, start(None).unwrap());
+    assert_eq!(read(&store).unwrap().head.unwrap().generation, start(&Before { heads: (None, None), lines: &[] }).unwrap());
     journal.append(epoch(1_101)).unwrap();
     let (mut newer, story) = begin_since(&store, "b", 1_000);
     assert_eq!((newer.generation(), story.records.first().unwrap().number), (2, 769));

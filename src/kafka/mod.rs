@@ -425,10 +425,12 @@ pub fn finish(producer: &Producer) -> Result<(), Error> {
 /// Where a message to a person goes.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Whether something failed because of Kafka, and not for what was read from it.
+/// Whether something failed because of Kafka, and not for what was read from it. A client that cannot be made for how it
+/// is set is not Kafka's: no waiting makes it.
 #[must_use]
 pub fn is_kafkas(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<KafkaError>())
+    let of_kafka = |cause: &KafkaError| !matches!(cause, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_));
+    error.chain().any(|cause| cause.downcast_ref::<KafkaError>().is_some_and(of_kafka))
 }
 
 /// How long nothing has come, and when to say so: every ten seconds.
@@ -461,6 +463,18 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_that_cannot_be_made_is_not_waited_for() {
+        let settings = [("socket.timeout.ms".to_owned(), "120000".to_owned())].into();
+        let cluster = Cluster { brokers: "127.0.0.1:1".to_owned(), settings };
+        let made = shard_producer(&cluster, "t", Duration::from_secs(60), LINGER).map(drop);
+        let error = anyhow::Error::from(made.expect_err("its socket may not outlast its transactions"));
+        assert!(!is_kafkas(&error), "{error:#}");
+        assert!(!is_kafkas(&anyhow::Error::from(KafkaError::ClientCreation("no".to_owned())).context("making one")));
+        let away = anyhow::Error::from(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure));
+        assert!(is_kafkas(&away.context("looking")));
+    }
 
     #[test]
     fn what_somebody_has_chosen_stands_by_either_name_and_the_rest_is_ours() {

@@ -83,6 +83,14 @@ impl Beside {
         Ok(())
     }
 
+    /// Something beside the snapshot failed, which is tried again with a later one: it ends the run only where nobody
+    /// would learn of it.
+    pub(super) fn later(&self, what: &str, error: anyhow::Error) -> Result<()> {
+        let Some(notice) = &self.notice else { return Err(error.context(what.to_owned())) };
+        notice(&format!("{what}, which is tried again: {error:#}"));
+        Ok(())
+    }
+
     /// What was known after an epoch.
     pub(super) fn known_at(&self, epoch: Epoch) -> Known {
         let known = self.known.lock().map(|known| known.clone()).unwrap_or_default();

@@ -132,10 +132,10 @@ impl Brokers for Kafka {
         }
         consumer.client().assign(&list).context("cannot read back what was published")?;
         let mut moved = Instant::now();
+        let mut asked = moved;
         while !open.is_empty() {
             match consumer.client().poll(Duration::from_millis(20)) {
                 Some(Ok(message)) => {
-                    moved = Instant::now();
                     let place = (message.topic().to_owned(), message.partition().cast_unsigned());
                     // What comes behind an end is not asked for, and says that the end is reached.
                     let Some(end) = open.get(&place).copied() else { continue };
@@ -143,6 +143,8 @@ impl Brokers for Kafka {
                     if offset < end {
                         each(&record(&message))?;
                     }
+                    // After it: whoever takes it may have much to do with it.
+                    moved = Instant::now();
                     if offset + 1 >= end {
                         open.remove(&place);
                     }
@@ -153,9 +155,14 @@ impl Brokers for Kafka {
                     if open.len() < before {
                         moved = Instant::now();
                     }
-                    if moved.elapsed() > patience
-                        && let Some(((topic, partition), end)) = open.first_key_value()
-                    {
+                    let Some(((topic, partition), end)) = open.first_key_value() else { break };
+                    // Brokers that are away say nothing either: then that is the reason, and they are waited for.
+                    if moved.max(asked).elapsed() > TIMEOUT {
+                        let answer = consumer.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
+                        answer.context("cannot read back what was published")?;
+                        asked = Instant::now();
+                    }
+                    if moved.elapsed() > patience {
                         bail!(crate::brokers::unreadable(topic, *partition, *end, patience));
                     }
                 }

@@ -392,8 +392,11 @@ impl State {
         if let Some(Ok(ends)) = beside.keep.as_ref().map(|keep| (keep.ends)()) {
             series.from = ends;
         }
-        if turn.number % turn.every == 1 {
-            self.collect(turn, beside)?;
+        // The snapshot stands, whatever becomes of older ones.
+        if turn.number % turn.every == 1
+            && let Err(error) = self.collect(turn, beside)
+        {
+            beside.later("older snapshots could not be removed", error)?;
         }
         Ok(size)
     }
@@ -418,9 +421,8 @@ impl State {
         let base = kept.base.and_then(|base| manifests.iter().find(|manifest| manifest.epoch == base));
         if let (Some(base), Some(keep)) = (base, &beside.keep)
             && let Err(error) = (keep.trim)(base.epoch, &base.progress_from)
-            && let Some(notice) = &beside.notice
         {
-            notice(&format!("what lies before epoch {} could not be removed, which is tried again: {error:#}", base.epoch));
+            beside.later(&format!("what lies before epoch {} could not be removed", base.epoch), error)?;
         }
         Ok(())
     }

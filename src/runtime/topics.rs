@@ -1,13 +1,13 @@
 //! The topics of a job: what each is for, how it has to be, and how it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, dlq};
 use crate::brokers::{Brokers as _, End, Place, Record};
 use crate::config::Config;
 use crate::kafka::{self, Cluster, Notice};
@@ -54,7 +54,7 @@ pub struct Finding {
     pub message: String,
 }
 
-const KEPT: [(&str, &str); 2] = [("cleanup.policy", "delete"), ("retention.ms", "-1")];
+const KEPT: [(&str, &str); 3] = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 const COMPACTED: [(&str, &str); 1] = [("cleanup.policy", "compact")];
 
 /// Every topic of a job; inputs that are made get `partitions` partitions.
@@ -152,42 +152,78 @@ pub fn check(config: &Config, notice: &Notice) -> Result<Vec<Finding>, Failure> 
             let why = if wanted.exact { "it needs one for each shard" } else { "a shard's transaction then touches several" };
             found(wanted.exact, format!("it has {count} partitions and the job {} shards: {why}", wanted.partitions));
         }
-        let settings = settings(&wanted)?;
-        let of = |name: &str| settings.get(name).map_or("", String::as_str);
+        let settings = settings(&wanted.cluster, &wanted.topic)?;
         let compacted = wanted.settings.get("cleanup.policy") == Some(&"compact");
-        if compacted != of("cleanup.policy").contains("compact") {
-            let right = if compacted { "compact" } else { "delete" };
-            found(true, format!("cleanup.policy is {}, it has to be {right}", of("cleanup.policy")));
-        }
-        let kept = of("retention.ms") == "-1";
-        if wanted.exact && !kept {
-            found(true, format!("retention.ms is {}, it has to be -1: a start and `verify` read it back", of("retention.ms")));
-        } else if !compacted && !kept && of("message.timestamp.type") != "LogAppendTime" {
-            found(
-                true,
-                format!(
-                    "retention.ms is {} and records keep the time of whoever wrote them: old ones can be deleted before they are read. \
-                     Set retention.ms=-1 or message.timestamp.type=LogAppendTime",
-                    of("retention.ms")
-                ),
-            );
+        for message in set_otherwise(&settings, compacted, wanted.exact) {
+            found(true, message);
         }
         if wanted.direction == "read" && compacted {
             keys(&wanted, notice, count, &mut found)?;
         }
     }
+    findings.extend(replayed(config, notice)?);
     Ok(findings)
 }
 
+/// What `dlq replay` remembers has to be kept, where it has been used.
+fn replayed(config: &Config, notice: &Notice) -> Result<Vec<Finding>, Failure> {
+    let topic = dlq::replayed_topic(config);
+    let (mut findings, mut looked) = (Vec::new(), BTreeSet::new());
+    for source in config.sources.iter().filter(|source| looked.insert(&source.brokers)) {
+        let cluster = Cluster::from(source);
+        let known = Kafka::new(cluster.clone(), Arc::clone(notice)).topics().map_err(Failure::Failed)?;
+        if known.contains_key(&topic) {
+            let wrong = set_otherwise(&settings(&cluster, &topic)?, true, false);
+            findings.extend(wrong.into_iter().map(|message| Finding { topic: topic.clone(), problem: true, message }));
+        }
+    }
+    Ok(findings)
+}
+
+/// How a topic is set otherwise than it has to be; `whole` where not even a broker's time may remove a record.
+fn set_otherwise(settings: &BTreeMap<String, String>, compacted: bool, whole: bool) -> Vec<String> {
+    let of = |name: &str| settings.get(name).map_or("", String::as_str);
+    let mut found = Vec::new();
+    let policies: Vec<&str> = of("cleanup.policy").split(',').map(str::trim).filter(|policy| !policy.is_empty()).collect();
+    if compacted != policies.contains(&"compact") {
+        let right = if compacted { "compact" } else { "delete" };
+        found.push(format!("cleanup.policy is {}, it has to be {right}", of("cleanup.policy")));
+    }
+    // Without `delete` nothing is removed by time or size.
+    if !policies.contains(&"delete") {
+        return found;
+    }
+    let (time, size) = (of("retention.ms"), of("retention.bytes"));
+    if time != "-1" {
+        if compacted {
+            found.push(format!(
+                "cleanup.policy is {} and retention.ms {time}: old records are deleted. Leave `compact` alone",
+                policies.join(",")
+            ));
+        } else if whole {
+            found.push(format!("retention.ms is {time}, it has to be -1: a start and `verify` read it back"));
+        } else if of("message.timestamp.type") != "LogAppendTime" {
+            found.push(format!(
+                "retention.ms is {time} and records keep the time of whoever wrote them: old ones can be deleted before they are read. \
+                 Set retention.ms=-1 or message.timestamp.type=LogAppendTime"
+            ));
+        }
+    }
+    if !matches!(size, "" | "-1") {
+        found.push(format!("retention.bytes is {size}: records can be deleted before they are read. Set retention.bytes=-1"));
+    }
+    found
+}
+
 /// The settings that a topic has.
-fn settings(wanted: &Wanted) -> Result<BTreeMap<String, String>, Failure> {
+fn settings(cluster: &Cluster, topic: &str) -> Result<BTreeMap<String, String>, Failure> {
     let failed = |cause: &dyn std::fmt::Display| {
-        Failure::Failed(anyhow::anyhow!("{} does not say how topic {} is set: {cause}", wanted.brokers, wanted.topic))
+        Failure::Failed(anyhow::anyhow!("{} does not say how topic {topic} is set: {cause}", cluster.brokers))
     };
-    let admin = kafka::admin(&wanted.cluster).map_err(|cause| Failure::Failed(cause.into()))?;
+    let admin = kafka::admin(cluster).map_err(|cause| Failure::Failed(cause.into()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|cause| failed(&cause))?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let resource = ResourceSpecifier::Topic(&wanted.topic);
+    let resource = ResourceSpecifier::Topic(topic);
     let asked = admin.describe_configs([&resource], &options);
     let answers = runtime.block_on(asked).map_err(|cause| failed(&cause))?;
     let mut all = BTreeMap::new();
@@ -236,4 +272,33 @@ fn same_key(key: &str, right: &str) -> bool {
         Some((format!("{currency}:{base}"), tidemark_domain::time::Instant::parse(at.as_bytes())?))
     };
     parts(key).is_some_and(|key| Some(key) == parts(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_removes_records_is_found() {
+        let found = |policy: &str, time: &str, size: &str, stamp: &str, compacted, whole| {
+            let all = [
+                ("cleanup.policy", policy),
+                ("retention.ms", time),
+                ("retention.bytes", size),
+                ("message.timestamp.type", stamp),
+            ];
+            let settings = all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            set_otherwise(&settings, compacted, whole).len()
+        };
+        assert_eq!(found("delete", "-1", "-1", "CreateTime", false, false), 0);
+        assert_eq!(found("delete", "604800000", "-1", "LogAppendTime", false, false), 0);
+        assert_eq!(found("delete", "604800000", "-1", "CreateTime", false, false), 1);
+        assert_eq!(found("delete", "604800000", "-1", "LogAppendTime", false, true), 1, "progress");
+        assert_eq!(found("delete", "-1", "1073741824", "CreateTime", false, false), 1);
+        assert_eq!(found("compact", "604800000", "-1", "CreateTime", true, false), 0, "compaction knows no time");
+        assert_eq!(found("compact,delete", "604800000", "-1", "LogAppendTime", true, false), 1);
+        assert_eq!(found("compact, delete", "-1", "-1", "CreateTime", true, false), 0);
+        assert_eq!(found("delete", "-1", "-1", "CreateTime", true, false), 1);
+        assert_eq!(found("compact", "-1", "-1", "CreateTime", false, false), 1);
+    }
 }

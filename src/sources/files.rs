@@ -320,21 +320,21 @@ impl Source for FileSource {
 
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {
         let before = before.unwrap_or(u64::MAX);
-        let wanted = batch.bytes.len() + bytes;
+        let wanted = batch.size().saturating_add(bytes);
         let records = batch.records.len();
         loop {
             if batch.bytes.is_empty() && batch.records.is_empty() {
                 self.hand_over(batch, bytes, before);
             } else {
-                self.give(batch, wanted.saturating_sub(batch.bytes.len()), before);
+                self.give(batch, wanted.saturating_sub(batch.size()), before);
             }
-            if self.position.offset >= before || batch.bytes.len() >= wanted {
+            if self.position.offset >= before || batch.size() >= wanted {
                 return Ok(true);
             }
             if self.ended {
                 return Ok(false);
             }
-            if batch.records.len() > records && batch.bytes.len() * 2 >= wanted {
+            if batch.records.len() > records && batch.size().saturating_mul(2) >= wanted {
                 return Ok(true);
             }
             let waiting = self.buffer.len() - self.taken;
@@ -404,6 +404,7 @@ mod tests {
                 }
             }
             assert!(found == expected, "read {bytes} at a time");
+            assert_eq!(batch.apart, 0, "it is empty");
             assert_eq!(source.position().byte, content.len() as u64);
             for place in places {
                 source.seek(place).unwrap();
@@ -442,7 +443,7 @@ mod tests {
             source.seek(Position::default()).unwrap();
             let mut batch = Batch::default();
             assert!(source.read(&mut batch, 1 << 20, Some(4)).unwrap());
-            assert_eq!(batch.records.len(), 2);
+            assert_eq!((batch.records.len(), batch.size()), (2, batch.bytes.len()));
             let position = source.position();
             source.seek(position).unwrap();
             assert_eq!(lines(source, 10), expected[2..]);

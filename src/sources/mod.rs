@@ -42,6 +42,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// The records.
     pub records: Vec<RawRecord>,
+    /// Bytes of what is kept of records that are too long.
+    pub apart: usize,
 }
 
 /// One record of a batch.
@@ -93,6 +95,7 @@ impl Batch {
     pub(crate) fn recycle(mut self) {
         emptied(&mut self.bytes);
         emptied(&mut self.records);
+        self.apart = 0;
         let bytes = self.bytes.capacity();
         FREE.give(self, bytes);
     }
@@ -101,11 +104,19 @@ impl Batch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
+        self.apart = 0;
+    }
+
+    /// How many bytes it holds, those of records that are too long included.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.bytes.len() + self.apart
     }
 
     /// Appends one record that stands, or will stand, at a place of the batch's bytes.
     fn point_at(&mut self, offset: u64, record: &[u8], start: usize) {
         let oversize = (record.len() > RECORD_BYTES_MAX).then(|| Box::new(Oversize::of(record)));
+        self.apart += oversize.as_ref().map_or(0, |kept| kept.head.len());
         let end = if oversize.is_some() { start } else { start + record.len() };
         self.records.push(RawRecord { offset, start, end, oversize });
     }
@@ -113,6 +124,7 @@ impl Batch {
     /// Appends a record that is too long, by what is kept of it.
     pub fn push_oversize(&mut self, offset: u64, oversize: Oversize) {
         let at = self.bytes.len();
+        self.apart += oversize.head.len();
         self.records.push(RawRecord { offset, start: at, end: at, oversize: Some(Box::new(oversize)) });
     }
 
@@ -170,6 +182,11 @@ pub trait Source: Send {
     /// # Errors
     /// Where the source cannot be read.
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error>;
+
+    /// Whether more may come after nothing more was there; else a partition that has nothing more is at its end for good.
+    fn goes_on(&self) -> bool {
+        false
+    }
 
     /// As [`Source::read`], but takes only what is here by now: others may have something meanwhile.
     ///

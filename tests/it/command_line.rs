@@ -319,6 +319,19 @@ fn snapshots_are_told_with_what_is_in_them_and_damage_is_found() {
 }
 
 #[test]
+fn where_nothing_can_be_said_the_exit_code_says_it() {
+    let full = || fs::File::options().write(true).open("/dev/full").expect("a device that is always full");
+    let folder = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemark"));
+    command.current_dir(&folder).args(["programme", "check", "nowhere.yaml"]);
+    assert_eq!(command.stderr(full()).status().expect("it ends").code(), Some(2));
+    write(&folder, "bad.yaml", "version: 9\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemark"));
+    command.current_dir(&folder).args(["programme", "check", "bad.yaml"]);
+    assert_eq!(command.stderr(full()).status().expect("it ends").code(), Some(2));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tidemark"))
         .args(["programme", "schema"])

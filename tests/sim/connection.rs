@@ -264,6 +264,10 @@ impl Source for Followed {
         None
     }
 
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, sources::Error> {
         self.rest(TURN)?;
         // Of brokers that do not answer, who follows sees only that nothing comes.

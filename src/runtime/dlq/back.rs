@@ -1,6 +1,6 @@
 //! The way back into a cluster: letters and the memory of them, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,11 @@ use super::letter::patience;
 use super::ready::Ready;
 use crate::brokers::{Brokers as _, End, Place};
 use crate::config::Config;
+use crate::hex;
 use crate::kafka::{self, Cluster, Notice, Producer};
 use crate::runtime::cluster::Kafka;
+use crate::sources::decode::{Scratch, Verdict, decode};
+use crate::sources::reference;
 
 /// How long the brokers may take to accept a transactional id, or to take a transaction back.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -50,6 +53,11 @@ impl Sent {
         }
     }
 
+    /// Whether a payload was sent.
+    pub(super) fn has(&self, event_id: &str, sha256: &str) -> bool {
+        self.0.get(event_id).is_some_and(|known| known.iter().any(|hash| hash == sha256))
+    }
+
     /// What is to be written down of a payload; none where the same was sent before.
     pub(super) fn note(&mut self, event_id: &str, sha256: &str) -> Option<Note> {
         let known = self.0.entry(event_id.to_owned()).or_default();
@@ -63,16 +71,22 @@ impl Sent {
 }
 
 /// The topic in which it is written down what was sent.
-fn replayed_topic(config: &Config) -> String {
+pub(in crate::runtime) fn replayed_topic(config: &Config) -> String {
     config.sink.full_name(&format!("tidemark.{}.dlq-replayed.v1", config.job.name))
 }
 
 /// How long a letter waits for others to go with it.
 const LINGER: Duration = Duration::from_millis(20);
 
+/// Hashes of records, by key.
+type Standing = BTreeMap<String, BTreeSet<String>>;
+
 /// The way back into one cluster.
 pub(super) struct WayBack {
     pub(super) cluster: Cluster,
+    brokers: Kafka,
+    /// What stands in topics of rates and rulebooks, by topic.
+    standing: BTreeMap<String, Standing>,
     /// All topics there and their partitions.
     pub(super) known: BTreeMap<String, u32>,
     /// Where it is written down what was sent.
@@ -86,7 +100,8 @@ pub(super) struct WayBack {
 }
 
 impl WayBack {
-    pub(super) fn open(config: &Config, cluster: Cluster, send: bool, notice: &Notice) -> Result<Self> {
+    /// Opens the way of the source with that number.
+    pub(super) fn open(config: &Config, cluster: Cluster, number: usize, send: bool, notice: &Notice) -> Result<Self> {
         let brokers = Kafka::new(cluster.clone(), Arc::clone(notice));
         let known = brokers.topics()?;
         let replayed = replayed_topic(config);
@@ -99,11 +114,46 @@ impl WayBack {
                 count = 1;
             }
             // Before the look at what was sent: from here on nobody older sends anything.
-            producer = Some(new_producer(config, &cluster)?);
+            producer = Some(new_producer(config, &cluster, number)?);
         }
         let patience = patience(config);
         let sent = sent(&brokers, &replayed, count, patience)?;
-        Ok(Self { cluster, known, replayed, sent, producer, patience, batch: Vec::new(), bytes: 0 })
+        let standing = BTreeMap::new();
+        Ok(Self { cluster, brokers, standing, known, replayed, sent, producer, patience, batch: Vec::new(), bytes: 0 })
+    }
+
+    /// Whether another record stands under the key of one that goes to a compacted topic.
+    pub(super) fn is_taken(&mut self, topic: &str, ready: &Ready) -> Result<bool> {
+        let Some(key) = ready.key.as_ref().filter(|_| reference::is_reference_topic(topic)) else { return Ok(false) };
+        if !self.standing.contains_key(&ready.topic) {
+            let found = self.stands(topic, &ready.topic)?;
+            self.standing.insert(ready.topic.clone(), found);
+        }
+        let standing = self.standing.entry(ready.topic.clone()).or_default().entry(key.clone()).or_default();
+        let taken = standing.iter().any(|sha256| *sha256 != ready.sha256);
+        if !taken {
+            standing.insert(ready.sha256.clone());
+        }
+        Ok(taken)
+    }
+
+    /// What stands in a topic of rates or rulebooks, by each key that compaction or its content gives it.
+    fn stands(&self, topic: &str, name: &str) -> Result<Standing> {
+        let count = self.known.get(name).copied().unwrap_or(0);
+        let places: Vec<Place> = (0..count).map(|number| (name.to_owned(), number)).collect();
+        let bounds = self.brokers.bounds(&places, End::High)?;
+        let (mut found, mut scratch) = (Standing::new(), Scratch::default());
+        self.brokers.read(&bounds, self.patience, &mut |message| {
+            let text = std::str::from_utf8(message.body).unwrap_or("");
+            let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return Ok(()) };
+            if let Some(key) = reference::key_of(topic, &event) {
+                let sha256 = hex::sha256(message.body);
+                found.entry(String::from_utf8_lossy(message.key).into_owned()).or_default().insert(sha256.clone());
+                found.entry(key).or_default().insert(sha256);
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -161,8 +211,11 @@ impl WayBack {
     }
 }
 
-fn new_producer(config: &Config, cluster: &Cluster) -> Result<Producer> {
-    let id = format!("tidemark.{}.dlq", config.job.name);
+fn new_producer(config: &Config, cluster: &Cluster, number: usize) -> Result<Producer> {
+    let mut id = format!("tidemark.{}.dlq", config.job.name);
+    if number > 0 {
+        id.push_str(&format!("-{number}"));
+    }
     let producer = kafka::shard_producer(cluster, &id, config.sink.transaction_timeout, LINGER)?;
     producer.init_transactions(ANSWER_WITHIN).with_context(|| {
         let why = producer.context().last_error().map(|error| format!(" ({error})")).unwrap_or_default();

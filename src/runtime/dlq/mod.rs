@@ -2,8 +2,9 @@
 //!
 //! Each letter is sent once. What was sent is written down in a topic of its own, in the same transaction as the
 //! letter itself, so both are there or neither. A transaction ends at its cluster's border: so that topic is at the
-//! brokers to which the letters go. Whoever sends takes the transactional id `tidemark.JOB.dlq` first and reads that
-//! topic then: of two at once the older one is fenced, and what it had sent is known.
+//! brokers to which the letters go. Whoever sends takes the transactional id `tidemark.JOB.dlq` first (with `-1` and on
+//! behind it for a second source of other settings) and reads that topic then: of two at once the older one is fenced,
+//! and what it had sent is known.
 //!
 //! Owns: what may be sent again, under which key, and the memory of it. Does not own: how a dead letter comes to be
 //! (`sinks::letter`).
@@ -26,6 +27,7 @@ use crate::kafka::{Cluster, Notice};
 pub use self::letter::{DeadLetter, Filed, Filter, read};
 
 use self::back::WayBack;
+pub(super) use self::back::replayed_topic;
 use self::letter::corrected;
 use self::ready::prepare;
 
@@ -141,6 +143,13 @@ impl Sending<'_> {
         if count == 0 {
             return Ok(Judged::Refused(format!("no topic {} at {}", ready.topic, way.cluster.brokers)));
         }
+        if !way.sent.has(&ready.event_id, &ready.sha256) && way.is_taken(&letter.topic, &ready)? {
+            return Ok(Judged::Refused(format!(
+                "another record with its key, {}, stands in {}, and compaction would delete that one. Give it another key",
+                ready.key.as_deref().unwrap_or(""),
+                ready.topic
+            )));
+        }
         let Some(note) = way.sent.note(&ready.event_id, &ready.sha256) else { return Ok(Judged::Before) };
         ready.partition = ready.partition.filter(|number| *number < count);
         let judged = Judged::Ready {
@@ -162,7 +171,9 @@ impl Sending<'_> {
         let at = match self.ways.iter().position(|way| way.cluster == cluster) {
             Some(at) => at,
             None => {
-                self.ways.push(WayBack::open(self.config, cluster, self.order.send, self.notice)?);
+                // Two ways may lead to one cluster, each with settings of its own: neither may fence the other.
+                let number = self.config.sources.iter().position(|each| Cluster::from(each) == cluster).unwrap_or(0);
+                self.ways.push(WayBack::open(self.config, cluster, number, self.order.send, self.notice)?);
                 self.ways.len() - 1
             }
         };

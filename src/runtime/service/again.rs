@@ -46,8 +46,7 @@ pub(super) struct Again {
 impl Again {
     /// Reads everything that was bound after what is begun with; gives what it amounts to.
     pub(super) fn run(self) -> Result<(Progress, Target), Failure> {
-        let control = Arc::new(Control::new(self.workers as usize, self.progress.epoch, 0).unwatched());
-        control.set_logical_time(self.progress.logical_time);
+        let control = Arc::new(Control::new(self.workers as usize, &self.progress, 0).unwatched());
         let wall = self.history.generation.as_ref().is_some_and(|generation| generation.mode == "wall");
         let (book, clock) = book_of(&self.known)?;
         let mut rules = book.rules();

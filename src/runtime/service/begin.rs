@@ -1,6 +1,6 @@
 //! How a service starts: who owns the job, how far it is, and what it goes on from (DESIGN section 6).
 //!
-//! 1. A *generation record* is appended to the journal: nobody older can bind any more.
+//! 1. Inputs are looked at: a start that has to be refused takes the job from nobody. Then a *generation record* is appended to the journal: nobody older can bind any more.
 //! 2. The transactional id of every shard is taken: nobody older can publish. A newer generation ends this one.
 //! 3. The shards' progress is read back, and the last transaction of each is counted.
 //! 4. The newest snapshot that is usable is loaded; what was bound after it will be read again.
@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Place, Spread};
-use crate::journal::{self, Bound, Generation, Journal, Refused};
+use crate::journal::{self, Bound, Journal};
 use crate::kafka;
 use crate::machine::Defect;
 use crate::runtime::programme::load_programme;
@@ -86,8 +86,10 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     // What was bound before all of the newest snapshots is needed by none of them.
     let manifests = state.manifests_of_any_logic().map_err(Failure::Failed)?;
     let since = manifests.get(manifests.len().saturating_sub(NEWEST)).map_or(0, |oldest| oldest.epoch);
-    let start = |before: Option<&Generation>| generation(config, &partitions, before);
-    let (journal, story) = Journal::begin(Arc::clone(&store), &process, since, &start, machine.clone(), Arc::clone(notice))?;
+    let (journal, story) = {
+        let start = same::start(options, &outputs, &inputs);
+        Journal::begin(Arc::clone(&store), &process, since, &start, machine.clone(), Arc::clone(notice))?
+    };
     machine.pass("start.generation");
     notice(&format!("generation {} of job {} begins", journal.generation(), config.job.name));
     let mut history = History::of(&story, &partitions)?;
@@ -190,33 +192,6 @@ fn is_after(options: &Options, epoch: u64, snapshot: u64) -> bool {
     epoch > snapshot || (machine.has(Defect::ReplayOneEarly) && epoch == snapshot)
 }
 
-/// What this start says of itself; refused where it does not go with what the journal says.
-fn generation(config: &Config, partitions: &[Partition], before: Option<&Generation>) -> Result<Generation, Refused> {
-    let mode = if is_wall(config) { "wall" } else { "events" };
-    if let Some(before) = before {
-        let mut wrong = Vec::new();
-        if before.shards != config.job.shards {
-            wrong.push(format!("[job] shards is {} and the job began with {}", config.job.shards, before.shards));
-        }
-        if before.mode != mode {
-            wrong.push(format!("[clock] mode is {mode} and the job began with {}", before.mode));
-        }
-        if before.speed != config.clock.speed {
-            wrong.push(format!("[clock] speed is {} and the job began with {}", config.clock.speed, before.speed));
-        }
-        if !wrong.is_empty() {
-            return Err(Refused::Mismatch(format!("{}: give what it began with, or another [job] name", wrong.join("; "))));
-        }
-    }
-    Ok(Generation {
-        logic_version: LOGIC_VERSION,
-        shards: config.job.shards,
-        mode: mode.to_owned(),
-        speed: config.clock.speed,
-        partitions: partitions.iter().map(|partition| (partition.topic.clone(), partition.number)).collect(),
-    })
-}
-
 /// Whether a right is missing: no waiting gives it.
 fn is_denied(error: &anyhow::Error) -> bool {
     error.downcast_ref::<crate::brokers::Refused>().is_some_and(|refused| refused.kind == crate::brokers::Kind::Denied)
@@ -229,7 +204,8 @@ fn fence(options: &Options, outputs: &Arc<Outputs>, journal: &Journal) -> Result
             let (outputs, options) = (Arc::clone(outputs), options.clone());
             spawn(&options.world.machine.clone(), "fence", move || {
                 let make = || shard::new_producer(&outputs, number, &options.world.machine, &|| false);
-                super::patiently(&options, outputs.brokers.as_ref(), |error| !is_denied(error), make)
+                let brokers = outputs.brokers.as_ref();
+                super::patiently(&options, brokers, |error| brokers.is_theirs(error) && !is_denied(error), make)
             })
         })
         .collect();
@@ -271,7 +247,7 @@ impl Chosen<'_> {
         let newest = manifests.last().map_or(0, |manifest| manifest.epoch);
         let mut progress = self.progress(newest)?;
         self.check(&progress, newest)?;
-        for line in self.patiently(|| tail::check_last(self.outputs, &progress))? {
+        for line in self.patiently(|| tail::check_last(self.outputs, &progress, false))? {
             notice(&line);
         }
         let spread = Spread { shards: config.job.shards, workers: config.job.workers };

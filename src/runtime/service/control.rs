@@ -44,8 +44,8 @@ pub(super) struct Control {
     beats: Vec<AtomicU64>,
     busy: Vec<AtomicU64>,
     begun: Instant,
-    /// What everything amounts to, and what is held.
-    now: Mutex<(Progress, Held)>,
+    /// What everything amounts to; and what is held, once an epoch has been closed.
+    now: Mutex<(Progress, Option<Held>)>,
     /// What was read, and what became a dead letter, since somebody looked.
     seen: Mutex<Seen>,
     /// How long commits took, since somebody looked.
@@ -60,23 +60,24 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// What is shared by a service whose workers begin after the epoch `first`, where everything up to `before` is visible.
-    pub(super) fn new(workers: usize, first: Epoch, before: Epoch) -> Self {
+    /// What is shared by a service whose workers go on from `begun`, where everything up to the epoch `before` is visible.
+    pub(super) fn new(workers: usize, begun: &Progress, before: Epoch) -> Self {
+        let first = begun.epoch;
         Self {
             watched: true,
             before,
-            counted: Mutex::new(None),
+            counted: Mutex::new((first <= before).then_some(begun.tally.points)),
             stop: AtomicBool::new(false),
             failure: Mutex::new(None),
             taken: AtomicU64::new(first),
             visible: AtomicU64::new(first),
             closed: AtomicU64::new(first),
-            logical_time: AtomicI64::new(i64::MIN),
+            logical_time: AtomicI64::new(begun.logical_time.unwrap_or(i64::MIN)),
             buffered: AtomicU64::new(0),
             beats: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             busy: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             begun: Instant::now(),
-            now: Mutex::new((Progress::default(), Held::default())),
+            now: Mutex::new((begun.clone(), None)),
             seen: Mutex::new(Seen::default()),
             commits: Mutex::new(Vec::new()),
             visible_places: Mutex::new(Vec::new()),
@@ -141,7 +142,7 @@ impl Control {
         self.buffered.store(held.buffered, Ordering::Relaxed);
         if let (Ok(mut now), Ok(mut counted)) = (self.now.lock(), self.counted.lock()) {
             now.0.clone_from(progress);
-            now.1 = held;
+            now.1 = Some(held);
             if progress.epoch <= self.before {
                 *counted = Some(progress.tally.points);
             }
@@ -178,9 +179,9 @@ impl Control {
         self.seen.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
     }
 
-    /// What everything amounts to, and what is held; and the points up to which another process has counted, where
-    /// those have become known since the last question.
-    pub(super) fn now(&self) -> (Progress, Held, Option<Points>) {
+    /// What everything amounts to; what is held, once an epoch has been closed; and the points up to which another process
+    /// has counted, where those have become known since the last question.
+    pub(super) fn now(&self) -> (Progress, Option<Held>, Option<Points>) {
         let (Ok(now), Ok(mut counted)) = (self.now.lock(), self.counted.lock()) else { return Default::default() };
         (now.0.clone(), now.1, counted.take())
     }
@@ -188,10 +189,6 @@ impl Control {
     pub(super) fn logical_time(&self) -> Option<i64> {
         let at = self.logical_time.load(Ordering::Acquire);
         (at != i64::MIN).then_some(at)
-    }
-
-    pub(super) fn set_logical_time(&self, at: Option<i64>) {
-        self.logical_time.store(at.unwrap_or(i64::MIN), Ordering::Release);
     }
 
     /// A commit became visible.
@@ -210,5 +207,24 @@ impl Control {
     /// How long the commits since the last question took.
     pub(super) fn take_commits(&self) -> Vec<Duration> {
         self.commits.lock().map(|mut commits| std::mem::take(&mut *commits)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_has_counted_is_known_before_anything_is_read() {
+        let mut begun = Progress { epoch: 7, ..Progress::default() };
+        begun.tally.points.accrued = 5;
+        let counted = |before: Epoch| {
+            let (progress, held, counted) = Control::new(1, &begun, before).now();
+            assert_eq!((progress.epoch, held.is_none()), (7, true));
+            counted.map(|points| points.accrued)
+        };
+        assert_eq!(counted(7), Some(5));
+        assert_eq!(counted(9), Some(5));
+        assert_eq!(counted(0), None, "nothing of it is visible");
     }
 }

@@ -7,13 +7,15 @@ use std::time::Duration;
 use super::pipeline::spawn;
 use super::topics::clusters;
 use crate::brokers::{Brokers, End};
-use crate::kafka::{Notice, Silence};
+use crate::kafka::Notice;
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sources::Partition;
 
 /// An answer that is older than this says nothing any more (rule 0).
 const FRESH: Duration = Duration::from_secs(2);
+/// How often a person is told that a partition's end is not known.
+const TELL: Duration = Duration::from_secs(10);
 /// Between two rounds of questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -26,6 +28,13 @@ struct Mark {
     brokers: Arc<dyn Brokers>,
     end: AtomicU64,
     answered: Mutex<Option<Duration>>,
+}
+
+impl Mark {
+    /// When its end was told last, by the time at which it was asked.
+    fn answered(&self) -> Option<Duration> {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The last stable offset of every partition, kept fresh by a thread of its own for each cluster.
@@ -54,16 +63,18 @@ impl Watermarks {
     }
 
     fn ask_all(&self, cluster: &Arc<dyn Brokers>, notice: &Notice) {
-        let mut silence = Silence::default();
+        let marks: Vec<&Mark> = self.marks.iter().filter(|mark| Arc::ptr_eq(&mark.brokers, cluster)).collect();
+        let begun = self.machine.now();
+        let mut told = begun;
         while !self.stop.load(Ordering::Acquire) {
-            for mark in self.marks.iter().filter(|mark| Arc::ptr_eq(&mark.brokers, cluster)) {
-                match self.ask(mark) {
-                    Ok(()) => silence.broken(),
-                    Err(error) => {
-                        if let Some(seconds) = silence.lasts() {
-                            notice(&format!("waiting for Kafka at {} since {seconds} s: {error:#}", cluster.address()));
-                        }
-                    }
+            for mark in &marks {
+                let Err(error) = self.ask(mark) else { continue };
+                // One leader of several may be away: each partition counts for itself, one line stands for all.
+                let now = self.machine.now();
+                let silent = now.saturating_sub(mark.answered().unwrap_or(begun));
+                if silent >= TELL && now.saturating_sub(told) >= TELL {
+                    told = now;
+                    notice(&format!("waiting for Kafka at {} since {} s: {error:#}", cluster.address(), silent.as_secs()));
                 }
             }
             self.machine.sleep(PAUSE);
@@ -87,13 +98,13 @@ impl Watermarks {
     /// The last stable offset of a partition by its number, where that is known freshly.
     pub(super) fn end(&self, partition: usize) -> Option<u64> {
         let mark = self.marks.get(partition)?;
-        let answered = *mark.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.filter(|at| self.machine.now() - *at < FRESH).map(|_| mark.end.load(Ordering::Acquire))
+        mark.answered().filter(|at| self.machine.now() - *at < FRESH).map(|_| mark.end.load(Ordering::Acquire))
     }
 
     /// The last stable offset as it was answered last, however long ago.
-    pub(super) fn last_known(&self, partition: usize) -> u64 {
-        self.marks.get(partition).map_or(0, |mark| mark.end.load(Ordering::Acquire))
+    pub(super) fn last_known(&self, partition: usize) -> Option<u64> {
+        let mark = self.marks.get(partition)?;
+        mark.answered().map(|_| mark.end.load(Ordering::Acquire))
     }
 
     /// Asks no more.

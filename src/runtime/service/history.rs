@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::epoch::{ClockSettings, Place};
-use crate::journal::{Body, Bound, Generation, News, Story, unfolded};
+use crate::epoch::{ClockSettings, Epoch, Place};
+use crate::journal::{Before, Body, Bound, Generation, Head, News, Record, Story, unfolded};
 use crate::runtime::Failure;
 use crate::runtime::programme::clock_settings;
 use crate::runtime::state::Known;
@@ -35,18 +35,32 @@ pub(super) struct History {
 impl History {
     /// Reads the history out of a journal's records.
     pub(super) fn of(story: &Story, partitions: &[Partition]) -> Result<Self, Failure> {
-        let mut history = Self { whole: story.records.first().is_none_or(|first| first.number == 1), ..Self::default() };
+        Self::read(story.head.as_ref(), story.records.iter(), partitions)
+    }
+
+    /// The same of a journal that a process is about to begin in.
+    pub(super) fn before(before: &Before<'_>, partitions: &[Partition]) -> Result<Self, Failure> {
+        Self::read(before.head(), before.records(), partitions)
+    }
+
+    fn read<'r>(
+        head: Option<&Head>,
+        records: impl Iterator<Item = &'r Record>,
+        partitions: &[Partition],
+    ) -> Result<Self, Failure> {
+        let mut history = Self { whole: true, ..Self::default() };
         let mut table: Vec<Option<u32>> = Vec::new();
-        if let Some(head) = &story.head {
+        if let Some(head) = head {
             history.finished = head.finished;
             table = history.begins(&head.generation, partitions);
         }
-        for record in &story.records {
+        for (at, record) in records.enumerate() {
+            history.whole &= at > 0 || record.number == 1;
             match &record.body {
                 Body::Generation(generation) => table = history.begins(generation, partitions),
                 Body::Binding(bounds) => {
                     for bound in unfolded(bounds) {
-                        history.take(bound, &table)?;
+                        history.take(bound, &table, partitions)?;
                     }
                 }
             }
@@ -60,16 +74,12 @@ impl History {
         generation.partitions.iter().map(|name| number_of(partitions, name)).collect()
     }
 
-    fn take(&mut self, mut bound: Bound, table: &[Option<u32>]) -> Result<(), Failure> {
+    fn take(&mut self, mut bound: Bound, table: &[Option<u32>], partitions: &[Partition]) -> Result<(), Failure> {
         let epoch = bound.epoch;
         let names = self.generation.as_ref().map_or(&[][..], |generation| &generation.partitions);
         let number = |old: u32| {
-            table.get(old as usize).copied().flatten().ok_or_else(|| {
-                let name = names.get(old as usize).map_or_else(|| format!("{old}"), |(topic, number)| format!("{topic}, partition {number}"));
-                Failure::Mismatch(format!(
-                    "epoch {epoch} was bound with topic {name}, which is not in the configuration any more: put it back into [[source]] topics"
-                ))
-            })
+            let known = table.get(old as usize).copied().flatten();
+            known.ok_or_else(|| missing(epoch, names.get(old as usize), partitions))
         };
         for (partition, _) in &mut bound.ends {
             *partition = number(*partition)?;
@@ -111,6 +121,25 @@ impl History {
     pub(super) fn last_epoch(&self) -> u64 {
         self.bounds.last().map_or(0, |bound| bound.epoch)
     }
+}
+
+/// A partition that was bound and is not read any more.
+fn missing(epoch: Epoch, name: Option<&(String, u32)>, partitions: &[Partition]) -> Failure {
+    let Some((topic, number)) = name else {
+        return Failure::Failed(anyhow::anyhow!("epoch {epoch} was bound with a partition that the journal does not name"));
+    };
+    let now = partitions.iter().filter(|partition| partition.topic == *topic).count();
+    if now > 0 {
+        return Failure::Failed(anyhow::anyhow!(
+            "epoch {epoch} was bound with topic {topic}, partition {number}, and the topic has {now} partitions now: it was deleted and \
+             made anew. Nothing was bound or published. Restore the topic, or start a new job (another [job] name and [sink.kafka] \
+             topic_prefix) on what is there"
+        ));
+    }
+    Failure::Mismatch(format!(
+        "epoch {epoch} was bound with topic {topic}, partition {number}, which is not in the configuration any more: put it back \
+         into [[source]] topics"
+    ))
 }
 
 /// The number that a partition has now.

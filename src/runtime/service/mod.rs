@@ -215,8 +215,7 @@ fn readings(options: &Options, begun: &Begun) -> Vec<Reading> {
 fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Outcome, Failure> {
     let config = &options.config;
     let visible = begun.shards.iter().filter_map(|(_, records)| records.last()).map(|record| record.epoch).max();
-    let control = Arc::new(Control::new(config.job.workers as usize, begun.progress.epoch, visible.unwrap_or(0)));
-    control.set_logical_time(begun.progress.logical_time);
+    let control = Arc::new(Control::new(config.job.workers as usize, &begun.progress, visible.unwrap_or(0)));
     let bound = Arc::new(AtomicU64::new(begun.last_bound));
     let target = shards(options, &mut begun, &bound, &control)?;
     let marks = Watermarks::start(begun.watched(), &options.world.machine, &options.notice)?;
@@ -313,10 +312,10 @@ fn look_out(options: &Options, begun: &Begun, control: &Arc<Control>) -> Result<
     if !options.drain {
         let (inputs, seen, control) = (begun.inputs.clone(), Arc::clone(&changed), Arc::clone(control));
         let (asked, notice) = (Arc::clone(&options.asked_to_stop), Arc::clone(&options.notice));
-        let machine = options.world.machine.clone();
+        let (machine, outputs) = (options.world.machine.clone(), Arc::clone(&begun.outputs));
         spawn(&options.world.machine, "partitions", move || {
             let stop = || control.stopped() || asked.load(Ordering::Acquire);
-            if let Err(failure) = topics::look_out(inputs, &seen, &stop, &machine, &notice) {
+            if let Err(failure) = topics::look_out(inputs, &outputs, &seen, &stop, &machine, &notice) {
                 control.fail(failure);
             }
         })?;

@@ -1,9 +1,11 @@
-//! Whether the topics that are read are those that were read before.
+//! Whether a start goes on with what was there before: the settings that the job began with, and the topics that were
+//! read.
 //!
 //! librdkafka gives no topic ids to its callers. So the last record of each partition that a binding names is kept as
 //! its offset and hash, and a start looks at it again: a topic that was deleted and made anew holds another record
 //! there, or none.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,9 +13,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::history::History;
 use super::topics::{Input, clusters};
-use super::{Options, patiently};
+use super::{Options, is_wall, patiently};
 use crate::brokers::{Brokers, End, Place};
-use crate::runtime::Failure;
+use crate::config::Config;
+use crate::journal::{Before, Generation, Refused};
+use crate::runtime::{Failure, LOGIC_VERSION};
 use crate::sinks::kafka::Outputs;
 use crate::sources::{Batch, Partition};
 
@@ -57,8 +61,58 @@ pub(super) fn lasts<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partiti
     batches.filter_map(last).collect()
 }
 
+/// What this start says of itself; refused where it does not go with what the journal says.
+fn generation(config: &Config, partitions: &[Partition], before: Option<&Generation>) -> Result<Generation, Refused> {
+    let mode = if is_wall(config) { "wall" } else { "events" };
+    if let Some(before) = before {
+        let mut wrong = Vec::new();
+        if before.shards != config.job.shards {
+            wrong.push(format!("[job] shards is {} and the job began with {}", config.job.shards, before.shards));
+        }
+        if before.mode != mode {
+            wrong.push(format!("[clock] mode is {mode} and the job began with {}", before.mode));
+        }
+        if before.speed != config.clock.speed {
+            wrong.push(format!("[clock] speed is {} and the job began with {}", config.clock.speed, before.speed));
+        }
+        if !wrong.is_empty() {
+            return Err(Refused::Mismatch(format!("{}: give what it began with, or another [job] name", wrong.join("; "))));
+        }
+    }
+    Ok(Generation {
+        logic_version: LOGIC_VERSION,
+        shards: config.job.shards,
+        mode: mode.to_owned(),
+        speed: config.clock.speed,
+        partitions: partitions.iter().map(|partition| (partition.topic.clone(), partition.number)).collect(),
+    })
+}
+
+/// What a start says of itself. What would refuse it once the job is its own refuses it here, while another process may
+/// still run the job. It looks once: whoever runs the job binds on meanwhile, and has to be overtaken.
+pub(super) fn start<'s>(
+    options: &'s Options,
+    outputs: &'s Outputs,
+    inputs: &'s [Input],
+) -> impl Fn(&Before<'_>) -> Result<Generation, Refused> + 's {
+    let looked = Cell::new(false);
+    let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
+    move |before| {
+        let generation = generation(&options.config, &partitions, before.generation())?;
+        if looked.replace(true) {
+            return Ok(generation);
+        }
+        let checked = History::before(before, &partitions).and_then(|history| check(options, outputs, inputs, &history));
+        checked.map(|()| generation).map_err(|failure| match failure {
+            Failure::Mismatch(what) => Refused::Mismatch(what),
+            Failure::Failed(error) => Refused::Failed(error),
+            other => Refused::Failed(anyhow::anyhow!("{other}")),
+        })
+    }
+}
+
 /// Looks at the end and at the last record of each partition again. A record that retention or compaction has removed says
-/// nothing. Ends are asked for here, once nobody else reads on: those of a moment ago may lie before what was bound since.
+/// nothing. Ends are asked for here, after the history was read: those of a moment ago may lie before what was bound since.
 ///
 /// # Errors
 /// Where there is another one.

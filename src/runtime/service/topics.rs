@@ -99,15 +99,19 @@ struct Looked {
     brokers: Arc<dyn Brokers>,
     count: u32,
     fewer: u32,
+    /// Whether it is published to.
+    written: bool,
 }
 
-/// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`. Ends with
-/// why the service has to end where a topic is gone.
+/// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`: those that
+/// are read are taken in by the next start, and in those that are written it looks for what was published. Ends with why
+/// the service has to end where a topic is gone.
 ///
 /// # Errors
 /// That.
 pub(super) fn look_out(
     inputs: Vec<Input>,
+    outputs: &Outputs,
     changed: &AtomicBool,
     stop: &dyn Fn() -> bool,
     machine: &Machine,
@@ -117,7 +121,12 @@ pub(super) fn look_out(
     for input in inputs {
         let key = (input.brokers.address().to_owned(), input.name());
         let brokers = &input.brokers;
-        known.entry(key).or_insert_with(|| Looked { brokers: Arc::clone(brokers), count: 0, fewer: 0 }).count += 1;
+        known.entry(key).or_insert_with(|| Looked { brokers: Arc::clone(brokers), count: 0, fewer: 0, written: false }).count +=
+            1;
+    }
+    for (topic, count) in Topic::ALL.into_iter().zip(&outputs.partitions) {
+        let looked = Looked { brokers: Arc::clone(&outputs.brokers), count: *count, fewer: 0, written: true };
+        known.insert((outputs.brokers.address().to_owned(), outputs.topic(topic)), looked);
     }
     let mut asked = machine.now();
     while !stop() {
@@ -133,14 +142,22 @@ pub(super) fn look_out(
                 continue;
             };
             let before = looked.count;
+            // One that is made anew is another one: who publishes to it finds out.
+            if looked.written && now == 0 {
+                looked.count = u32::MAX;
+            }
             if now > before {
-                notice(&format!(
-                    "topic {name} at {address} has {now} partitions now, {before} before; they are taken in with the next epoch"
-                ));
+                let then = if looked.written {
+                    "the service starts anew to publish to all of them. A player's facts may be in two partitions from now on"
+                } else {
+                    "they are taken in with the next epoch"
+                };
+                notice(&format!("topic {name} at {address} has {now} partitions now, {before} before; {then}"));
                 changed.store(true, Ordering::Release);
                 return Ok(());
             }
-            looked.fewer = if now < before { looked.fewer + 1 } else { 0 };
+            // Who publishes to a topic that is gone says so by itself.
+            looked.fewer = if now < before && !looked.written { looked.fewer + 1 } else { 0 };
             if looked.fewer == GONE_AFTER {
                 return Err(Failure::Failed(anyhow::anyhow!(
                     "topic {name} at {address} has {now} partitions now, {before} before: it was deleted, or made anew, while it was \

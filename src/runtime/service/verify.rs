@@ -9,10 +9,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::again::{Again, names_of};
+use super::again::Again;
 use super::committer::{Compared, Target};
-use super::history::{History, number_of};
-use super::{Options, topics};
+use super::history::History;
+use super::{Options, same, topics};
 use crate::brokers::{End, Place, Record};
 use crate::epoch::{Epoch, Spread};
 use crate::journal;
@@ -84,17 +84,13 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let progress = tail::progress(&outputs, &shards, 0).map_err(Failure::Failed)?;
     let story = journal::read(&store).map_err(Failure::Failed)?;
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
-    if let Some((topic, number)) = names_of(&story).iter().find(|name| number_of(&partitions, name).is_none()) {
-        return Err(Failure::Mismatch(format!(
-            "topic {topic}, partition {number}, was bound and is not in the configuration: put it back into [[source]] topics"
-        )));
-    }
     let history = History::of(&story, &partitions)?;
     if history.bounds.is_empty() {
         let published = progress.values().any(|records| !records.is_empty());
         let gone = if published { vec![format!("job {} has published, and bound nothing", config.job.name)] } else { Vec::new() };
         return Ok(Verified { summary: Summary::of(&Progress::default()), commits: 0, records: 0, wrong: Vec::new(), gone });
     }
+    same::check(options, &outputs, &inputs, &history)?;
     let mut wrong = Vec::new();
     check_chain(&outputs, &progress, &history, &mut wrong);
     let lows: Vec<u64> = topics::offsets(&inputs, options)?.into_iter().map(|(low, _)| low).collect();
@@ -106,8 +102,10 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     if let Some(epoch) = newest_other {
         gone.push(format!("epochs up to {epoch} were published by another logic version: they cannot be computed again"));
     }
-    let read = read_outputs(&outputs, &mut expected, begun.progress.epoch, &mut wrong, &mut gone)?;
-    missing_in_topics(&expected, !gone.is_empty(), &mut wrong);
+    let mut looked = Looked { since: begun.progress.epoch, wrong: &mut wrong, gone: &mut gone, kept: Kept::All };
+    let read = looked.read(&outputs, &mut expected)?;
+    let kept = looked.kept;
+    missing_in_topics(&expected, kept, config.epoch.in_flight, &mut wrong);
     let to_compare = expected.iter().map(|each| Compared {
         recorded: each.epochs.iter().copied().zip(each.proofs.iter().copied()).collect(),
         other_logic: newest_other.unwrap_or(0),
@@ -154,14 +152,48 @@ fn store_of(options: &Options) -> Result<Store, Failure> {
     (options.world.store)(&config.store.url, &config.job.name).map_err(Failure::Failed)
 }
 
+/// How far back the topics of facts reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    /// To the beginning.
+    All,
+    /// Somewhere records before one of this epoch are no longer there.
+    Since(Epoch),
+    /// A partition has lost all that it held.
+    Unknown,
+}
+
+impl Kept {
+    /// Whether records of a commit that begins behind the epoch `after` may be gone. No shard is further ahead of another
+    /// than epochs are in flight: so what lies before a record in a partition is of an earlier epoch than `ahead` later.
+    const fn excuses(self, after: Epoch, ahead: u64) -> bool {
+        match self {
+            Self::All => false,
+            Self::Since(epoch) => after < epoch.saturating_add(ahead),
+            Self::Unknown => true,
+        }
+    }
+
+    /// What two partitions come to.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::All, kept) | (kept, Self::All) => kept,
+            (Self::Since(one), Self::Since(two)) => Self::Since(one.max(two)),
+        }
+    }
+}
+
 /// Commits of which the topics hold something else than their progress record says. What is no longer kept cannot be
 /// there; what is there too often, or otherwise, is wrong all the same.
-fn missing_in_topics(expected: &[Expected], some_is_gone: bool, wrong: &mut Vec<String>) {
+fn missing_in_topics(expected: &[Expected], kept: Kept, ahead: u64, wrong: &mut Vec<String>) {
     for (shard, each) in expected.iter().enumerate() {
+        let mut after = 0;
         for ((epoch, proof), found) in each.epochs.iter().zip(&each.proofs).zip(&each.found) {
-            if proof != found && (!some_is_gone || found.count >= proof.count) {
+            if proof != found && (found.count >= proof.count || !kept.excuses(after, ahead)) {
                 wrong.push(told("the topics hold", shard, *epoch, *proof, *found));
             }
+            after = *epoch;
         }
     }
 }
@@ -275,62 +307,71 @@ fn begin(
     Err(Failure::Failed(anyhow::anyhow!("{why}; and no snapshot is there from which all that came later can be computed")))
 }
 
-/// Reads every topic of facts from its start; gives how many records were read.
-fn read_outputs(
-    outputs: &Outputs,
-    expected: &mut [Expected],
+/// A look at all topics of facts.
+struct Looked<'v> {
+    /// What came before this epoch's end is not checked.
     since: Epoch,
-    wrong: &mut Vec<String>,
-    gone: &mut Vec<String>,
-) -> Result<u64, Failure> {
-    let topics = tail::proved_places(outputs);
-    let places: Vec<Place> = topics.keys().cloned().collect();
-    let bounds = outputs.brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
-    for ((topic, partition), (low, _)) in &bounds {
-        if *low > 0 {
-            gone.push(format!(
+    wrong: &'v mut Vec<String>,
+    gone: &'v mut Vec<String>,
+    kept: Kept,
+}
+
+impl Looked<'_> {
+    /// Reads every topic of facts from its start; gives how many records were read.
+    fn read(&mut self, outputs: &Outputs, expected: &mut [Expected]) -> Result<u64, Failure> {
+        let topics = tail::proved_places(outputs);
+        let places: Vec<Place> = topics.keys().cloned().collect();
+        let bounds = outputs.brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
+        let mut shortened: BTreeMap<Place, Kept> = BTreeMap::new();
+        for (place, (low, _)) in bounds.iter().filter(|(_, (low, _))| *low > 0) {
+            let (topic, partition) = place;
+            self.gone.push(format!(
                 "topic {topic}, partition {partition} begins with offset {low}: what came before is no longer kept"
             ));
+            shortened.insert(place.clone(), Kept::Unknown);
         }
-    }
-    let mut read = 0;
-    let mut last: HashMap<(u64, u8), u64> = HashMap::new();
-    let mut look = |message: &Record<'_>| {
-        read += 1;
-        let place = (message.topic.to_owned(), message.partition);
-        let Some(topic) = topics.get(&place) else { return Ok(()) };
-        let Some(record) = tail::published(*topic, message) else {
-            wrong.push(format!(
-                "topic {}, partition {}, offset {}: a record that this job did not write",
-                place.0, place.1, message.offset
-            ));
-            return Ok(());
-        };
-        if record.epoch <= since {
-            return Ok(());
-        }
-        if let Some(each) = expected.get_mut(record.shard as usize)
-            && let Some(at) = each.at(record.epoch)
-            && let Some(found) = each.found.get_mut(at)
-        {
-            found.add_all(record.proof);
-        }
-        if *topic != Topic::DeadLetters
-            && let Some(seq) = seq_of(message.body)
-        {
-            let key = (xxh3_64(message.key), *topic as u8);
-            let before = last.insert(key, seq);
-            if before.is_some_and(|before| before >= seq) {
-                wrong.push(format!(
-                    "topic {}, partition {}, offset {}: seq {seq} is out of order",
-                    place.0, place.1, message.offset
-                ));
+        let mut read = 0;
+        let mut last: HashMap<(u64, u8, u32), u64> = HashMap::new();
+        let mut look = |message: &Record<'_>| {
+            read += 1;
+            let place = (message.topic.to_owned(), message.partition);
+            let Some(topic) = topics.get(&place) else { return Ok(()) };
+            let at = || format!("topic {}, partition {}, offset {}", place.0, place.1, message.offset);
+            let Some(record) = tail::published(*topic, message) else {
+                self.wrong.push(format!("{}: a record that this job did not write", at()));
+                return Ok(());
+            };
+            if let Some(first) = shortened.get_mut(&place).filter(|first| **first == Kept::Unknown) {
+                *first = Kept::Since(record.epoch);
             }
-        }
-        Ok(())
-    };
-    outputs.brokers.read(&bounds, outputs.patience(), &mut look).map_err(Failure::Failed)?;
-    Ok(read)
+            if record.epoch <= self.since {
+                return Ok(());
+            }
+            let shards = expected.len();
+            let Some(each) = expected.get_mut(record.shard as usize) else {
+                self.wrong.push(format!("{}: it says that it is of shard {}, and the job has {shards}", at(), record.shard));
+                return Ok(());
+            };
+            if let Some(commit) = each.at(record.epoch)
+                && let Some(found) = each.found.get_mut(commit)
+            {
+                found.add_all(record.proof);
+            }
+            if *topic != Topic::DeadLetters
+                && let Some(seq) = seq_of(message.body)
+            {
+                // Within a partition: one that was added while the job ran gets players of others.
+                let before = last.insert((xxh3_64(message.key), *topic as u8, message.partition), seq);
+                if before.is_some_and(|before| before >= seq) {
+                    self.wrong.push(format!("{}: seq {seq} is out of order", at()));
+                }
+            }
+            Ok(())
+        };
+        outputs.brokers.read(&bounds, outputs.patience(), &mut look).map_err(Failure::Failed)?;
+        self.kept = shortened.into_values().fold(Kept::All, Kept::and);
+        Ok(read)
+    }
 }
 
 /// The `seq` of a fact.
@@ -339,4 +380,22 @@ fn seq_of(body: &[u8]) -> Option<u64> {
     let digits = body.get(at + 6..)?;
     let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_retention_has_removed_excuses_the_commits_of_then_and_no_later_one() {
+        // Commits end with the epochs 10, 20, 30, 40 and 50; eight epochs are in flight.
+        let excused = |kept: Kept| [0, 10, 20, 30, 40].map(|after| kept.excuses(after, 8));
+        assert_eq!(excused(Kept::All), [false; 5]);
+        assert_eq!(excused(Kept::Unknown), [true; 5]);
+        // The first that is kept is of epoch 12: another shard's 19 may have come before it, and that commit be one with 20.
+        assert_eq!(excused(Kept::Since(12)), [true, true, false, false, false]);
+        assert_eq!(excused(Kept::Since(13)), [true, true, true, false, false]);
+        assert_eq!(Kept::Since(12).and(Kept::Since(31)), Kept::Since(31));
+        assert_eq!((Kept::All.and(Kept::Since(3)), Kept::Since(3).and(Kept::Unknown)), (Kept::Since(3), Kept::Unknown));
+    }
 }

@@ -83,7 +83,11 @@ fn answer(
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Failure> {
     let (health, metrics, notice, stop) = (Arc::clone(health), Arc::clone(metrics), Arc::clone(notice), Arc::clone(stop));
-    let serve = move || api::serve(address, Arc::clone(&health), Arc::clone(&metrics));
+    let told = Arc::clone(&notice);
+    let serve = move || {
+        let told = Arc::clone(&told);
+        api::serve(address, Arc::clone(&health), Arc::clone(&metrics), move |line| told(line))
+    };
     match serve() {
         Ok(bound) => notice(&format!("health and metrics are at http://{bound}/")),
         Err(error) if is_taken(&error) => {
@@ -123,8 +127,10 @@ struct Renewal {
     begun: Instant,
     at: Instant,
     busy: Vec<u64>,
+    /// Where each partition ends, as far as that had been told.
+    known: Vec<Option<u64>>,
     ends: u64,
-    read: u64,
+    read: Option<u64>,
     points: Points,
     snapshots: u64,
     retries: u64,
@@ -213,8 +219,9 @@ impl Watch {
             begun: self.begun,
             at: Instant::now(),
             busy: control.busy(),
+            known: Vec::new(),
             ends: 0,
-            read: 0,
+            read: None,
             points: begun.progress.tally.points,
             snapshots: 0,
             retries: 0,
@@ -248,7 +255,7 @@ impl Watch {
 
 impl Renewal {
     fn backlog(&self) -> u64 {
-        self.ends.saturating_sub(self.read)
+        self.ends.saturating_sub(self.read.unwrap_or(0))
     }
 
     /// Renews everything; says whether a backlog is worked off.
@@ -295,20 +302,29 @@ impl Renewal {
     fn lags(&mut self, passed: f64) -> (f64, f64) {
         let (progress, held, counted) = self.control.now();
         self.points = counted.unwrap_or(self.points);
-        self.metrics.state(held.state, held.players);
+        if let Some(held) = held {
+            self.metrics.state(held.state, held.players);
+        }
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
         let committed = self.control.visible_places();
-        let (mut ends, mut read) = (0, 0);
+        let (mut ends, mut read, mut arrived) = (0, 0, 0);
+        let ends_before = std::mem::take(&mut self.known);
         let mut holder: Option<(i64, &Partition)> = None;
         for (number, partition) in (0_u32..).zip(&self.partitions) {
             let place = progress.places.iter().find(|place| place.partition == number);
             let at = place.map_or(0, |place| place.position.offset);
-            let end = self.marks.last_known(number as usize).max(at);
+            let known = self.marks.last_known(number as usize);
+            // An end that is known only now did not arrive now.
+            if let (Some(after), Some(Some(end))) = (known, ends_before.get(number as usize)) {
+                arrived += after.saturating_sub(*end);
+            }
+            self.known.push(known);
+            let end = known.unwrap_or(0).max(at);
             let clock = place.map_or(i64::MIN, |place| {
                 place.clock.least(crate::epoch::ClockSettings { ordering_delay_ms: 0, future_tolerance_ms: 0 })
             });
             let behind = if clock == i64::MIN { 0.0 } else { (now - clock).max(0) as f64 / 1e3 };
-            let durable = committed.iter().find(|(known, _)| *known == number).map_or(at, |(_, offset)| *offset);
+            let durable = committed.iter().find(|(each, _)| *each == number).map_or(at, |(_, offset)| *offset);
             self.metrics.lag(&partition.topic, partition.number, end.saturating_sub(durable), end - at, behind);
             ends += end;
             read += at;
@@ -319,10 +335,9 @@ impl Renewal {
         if let Some((_, partition)) = holder {
             self.metrics.clock_held_by(&partition.topic, partition.number);
         }
-        let first = self.ends == 0;
-        let arrival = if first { 0.0 } else { ends.saturating_sub(self.ends) as f64 / passed };
-        let processed = if first { 0.0 } else { read.saturating_sub(self.read) as f64 / passed };
-        (self.ends, self.read) = (ends, read);
+        let processed = read.saturating_sub(self.read.unwrap_or(read)) as f64 / passed;
+        let arrival = arrived as f64 / passed;
+        (self.ends, self.read) = (ends, Some(read));
         let visible = self.control.visible.load(Ordering::Acquire);
         if visible != self.committed.0 {
             self.committed = (visible, Instant::now());
@@ -335,8 +350,9 @@ impl Renewal {
         let waits = progress.epoch > visible;
         self.metrics.held_age(if waits { self.committed.1.elapsed().as_secs_f64() } else { 0.0 });
         let points = progress.tally.points;
-        let average = points.available.cast_signed() as f64 / 1e6 / (held.players.max(1) as f64);
-        self.metrics.average_points(average);
+        if let Some(held) = held {
+            self.metrics.average_points(points.available.cast_signed() as f64 / 1e6 / (held.players.max(1) as f64));
+        }
         let grown = |after: u128, before: u128| after.wrapping_sub(before).cast_signed();
         self.metrics.points(grown(points.accrued, self.points.accrued), grown(points.redeemed, self.points.redeemed));
         self.metrics.level_ups(points.level_ups.saturating_sub(self.points.level_ups));

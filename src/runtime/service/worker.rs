@@ -20,8 +20,10 @@ use crate::epoch::{Clock, Epoch, Place, Position};
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sources::reference::Reference;
-use crate::sources::{Batch, Source};
+use crate::sources::{Batch, Partition, Source};
 
+/// So many bytes are read at a time of what was bound.
+const SLICE: usize = 1 << 20;
 /// How long a worker waits that has nothing to do.
 const IDLE: Duration = Duration::from_millis(2);
 
@@ -209,7 +211,10 @@ impl Reader<'_> {
         let epoch = opening.epoch;
         for (partition, offset, _) in &opening.taken_in {
             if let Some((_, source)) = self.sources.iter_mut().find(|(number, _)| number == partition) {
-                source.seek(Position { offset: *offset, byte: 0 })?;
+                // Where it is there already, it knows its byte, too.
+                if source.position().offset != *offset {
+                    source.seek(Position { offset: *offset, byte: 0 })?;
+                }
                 if !self.active.contains(partition) {
                     self.active.push(*partition);
                 }
@@ -225,7 +230,7 @@ impl Reader<'_> {
         let read = || batches.iter().map(|(number, batch)| (*number, batch));
         let (count, input) = totals(read(), &self.job.partitions);
         let last = lasts(read(), &self.job.partitions);
-        let bytes = batches.iter().map(|(_, batch)| batch.bytes.len() as u64).sum();
+        let bytes = batches.iter().map(|(_, batch)| batch.size() as u64).sum();
         let at_end: Vec<u32> = match &opening.drain {
             _ if replayed => std::mem::take(&mut opening.at_end),
             Some(ends) => {
@@ -293,7 +298,11 @@ impl Reader<'_> {
             let Some((_, source)) = self.sources.iter_mut().find(|(number, _)| number == partition) else { continue };
             let mut batch = Batch::fresh();
             while source.position().offset < *end && !self.control.stopped() {
-                source.read(&mut batch, usize::MAX, Some(*end))?;
+                let before = source.position().offset;
+                let more = source.read(&mut batch, SLICE, Some(*end))?;
+                if !more && source.position().offset == before && !source.goes_on() {
+                    return Err(ends_before(source.as_ref(), *end));
+                }
                 self.control.beat(self.worker.index());
                 if self.machine.is_simulated() && !self.machine.rest(IDLE) {
                     return Ok(batches);
@@ -332,7 +341,7 @@ impl Reader<'_> {
             full |= source.read_now(&mut batch, share, end)?;
             // Where a drain ends is known to be there.
             full |= end.is_some_and(|end| source.position().offset < end) && !batch.records.is_empty();
-            left = left.saturating_sub(batch.bytes.len());
+            left = left.saturating_sub(batch.size());
             if !batch.records.is_empty() {
                 batches.push((*partition, batch));
             }
@@ -347,6 +356,16 @@ impl Reader<'_> {
             |number: u32, source: &dyn Source| marks.end(number as usize).is_some_and(|end| source.position().offset >= end);
         self.sources.iter().filter(|(number, source)| reached(*number, source.as_ref())).map(|(number, _)| *number).collect()
     }
+}
+
+/// An input that holds less than what was bound of it.
+fn ends_before(source: &dyn Source, bound: u64) -> Failure {
+    let Partition { topic, number } = source.partition();
+    Failure::Failed(anyhow::anyhow!(
+        "topic {topic}, partition {number}, ends at offset {} and was bound to offset {bound}: these are not all the records that the \
+         service read. Give the topic as it was, or files with a line for every offset (empty where Kafka keeps its own marks)",
+        source.position().offset
+    ))
 }
 
 /// Whether a partition is where its drain ends.

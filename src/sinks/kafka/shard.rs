@@ -269,7 +269,7 @@ impl Shard {
     fn prove(&self) -> Result<bool, Failure> {
         let read = || -> anyhow::Result<()> {
             let progress = tail::progress(&self.outputs, &[self.number], u64::MAX)?;
-            tail::check_last(&self.outputs, &progress).map(drop)
+            tail::check_last(&self.outputs, &progress, true).map(drop)
         };
         let mut silence = kafka::Silence::default();
         loop {
@@ -340,6 +340,14 @@ impl Shard {
         let machine = self.outputs.machine.clone();
         let (begun, limit, stop) = (machine.now(), self.outputs.transaction_timeout, Arc::clone(&self.stop));
         let late = || stop() || machine.now() - begun > limit;
+        let mut silence = kafka::Silence::default();
+        silence.lasts();
+        let (notice, address, number) = (Arc::clone(&self.surroundings.notice), self.outputs.brokers.address(), self.number);
+        let mut wait = |refused: &Refused| {
+            if let Some(seconds) = silence.lasts() {
+                notice(&format!("waiting for Kafka at {address} since {seconds} s (shard {number}): {}", refused.what));
+            }
+        };
         let Some(producer) = &mut self.producer else { return Ok(()) };
         // A commit first waits for every record to be delivered, however long that takes: in slices, so that it can be
         // told to end.
@@ -347,11 +355,12 @@ impl Shard {
             if late() {
                 return Err(refused);
             }
+            wait(&refused);
         }
         loop {
             match producer.commit(SLICE) {
                 // The same call again is what librdkafka asks for, until the transaction's own time is over.
-                Err(refused) if refused.kind == Kind::Again && !late() => {}
+                Err(refused) if refused.kind == Kind::Again && !late() => wait(&refused),
                 done => return done,
             }
         }

@@ -157,6 +157,10 @@ impl Source for FollowSource {
         None
     }
 
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     /// With `before`, records up to there are known to be there and are waited for a moment. Without, what is
     /// there is taken. Says whether more may be there at once.
     fn read(&mut self, batch: &mut Batch, bytes: usize, before: Option<u64>) -> Result<bool, Error> {

@@ -9,10 +9,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tidemark::kafka;
 
-use super::rig::{Rig, casino, signal, within};
+use super::rig::{Rig, casino, digest, signal, within};
 use super::running::{EVENTS, WALL, delete};
 use crate::broker::shared;
-use crate::results::files;
+use crate::results::{default_programme, files, finish, succeed, tidemark};
 
 #[test]
 fn a_topic_that_was_made_anew_with_as_many_records_is_not_read_on() {
@@ -32,6 +32,64 @@ fn a_topic_that_was_made_anew_with_as_many_records_is_not_read_on() {
     let said = rig.said();
     assert!(said.contains(&topic) && said.contains("another record is there: the topic was deleted and made anew"), "{said}");
     assert_eq!(rig.published(), before);
+    let (code, _, said) = rig.asked(&["verify"]);
+    assert_eq!((code, said.contains("the topic was deleted and made anew")), (1, true), "{said}");
+}
+
+#[test]
+fn what_holds_less_than_was_bound_ends_a_replay_and_a_verification_with_where_it_ends() {
+    let casino = casino(3_000, 77);
+    let rig = Rig::new(shared(), "less", &casino, EVENTS);
+    rig.produce(&casino, None);
+    let drained = rig.drain(2);
+    let topic = format!("{}bets.v1", rig.prefix);
+    let partitions = casino.partitions().iter().filter(|(name, _)| name == "bets.v1").count() as u32;
+    delete(&rig.brokers, &topic);
+    kafka::create_topics(rig.brokers.as_str(), &[(topic.as_str(), partitions)]).unwrap();
+    let (code, _, said) = rig.asked(&["verify"]);
+    assert_eq!((code, said.contains(&topic) && said.contains("it ends at 0")), (1, true), "{said}");
+    // From files of the same records the replay gives the same; with one of them cut short it ends.
+    let files = rig.folder.path().join("files");
+    casino.write(&files).unwrap();
+    let whole = rig.folder.path().join("whole");
+    succeed(tidemark(&default_programme(), &files, &whole).args(["--workers", "2", "--bindings"]).arg(rig.store()));
+    assert_eq!(digest(&fs::read_to_string(whole.join("summary.json")).unwrap()), drained["facts_digest"]);
+    let cut = files.join("bets.v1/0.jsonl");
+    let text = fs::read_to_string(&cut).unwrap();
+    let kept = text.lines().count() / 2;
+    fs::write(&cut, text.split_inclusive('\n').take(kept).collect::<String>()).unwrap();
+    let out = rig.folder.path().join("again");
+    let mut replay = tidemark(&default_programme(), &files, &out);
+    let (code, said) = finish(replay.args(["--workers", "2", "--bindings"]).arg(rig.store()));
+    let wanted = format!("topic bets.v1, partition 0, ends at offset {kept} and was bound to offset");
+    assert_eq!((code, said.contains(&wanted)), (1, true), "{said}");
+}
+
+#[test]
+fn a_start_that_would_be_refused_takes_the_job_from_nobody() {
+    let casino = casino(3_000, 78);
+    let rig =
+        Rig::new(shared(), "refused-later", &casino, &WALL.replace("commit_interval = \"200ms\"", "commit_interval = \"50ms\""));
+    rig.produce(&casino, None);
+    let mut service = rig.start(2, &[]);
+    rig.wait_for_records(&mut service, 4);
+    let usual = fs::read_to_string(rig.config()).unwrap();
+    let fewer = usual.replace("\"bets.v1\", ", "");
+    assert_ne!(fewer, usual);
+    fs::write(rig.config(), fewer).unwrap();
+    let (code, _, said) = rig.asked(&["run"]);
+    assert_eq!((code, said.contains("put it back into [[source]] topics")), (78, true), "{said}");
+    assert!(!said.contains("begins"), "it took the job: {said}");
+    let records = rig.journal().len();
+    rig.wait_for_records(&mut service, records + 4);
+    // One that is sound takes it, however often the other one binds.
+    fs::write(rig.config(), usual).unwrap();
+    let newer = rig.start(1, &[]);
+    assert!(within(Duration::from_secs(60), || rig.said().contains("generation 2 of job")), "{}", rig.said());
+    assert_eq!(rig.ended(service).status.code(), Some(75), "{}", rig.said());
+    signal(&newer, "-TERM");
+    assert_eq!(rig.ended(newer).status.code(), Some(0), "{}", rig.said());
+    rig.verified();
 }
 
 #[test]

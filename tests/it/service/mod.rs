@@ -7,6 +7,7 @@ mod faults;
 mod input;
 mod keep;
 mod killed;
+mod letters;
 #[cfg(feature = "cloud")]
 mod minio;
 mod profiles;

@@ -139,6 +139,13 @@ impl Rig {
         assert_eq!(code, 0, "{words:?} said: {said}");
     }
 
+    /// Runs a command on the job: its exit code, what it printed, what it said.
+    pub(super) fn asked(&self, words: &[&str]) -> (i32, String, String) {
+        let output = self.ended(self.binary(words).spawn().unwrap());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
     /// Starts the service; what it says goes to a file.
     pub(super) fn start(&self, workers: u32, more: &[&str]) -> Child {
         let said = fs::File::options().create(true).append(true).open(self.folder.path().join("said")).unwrap();
@@ -177,10 +184,8 @@ impl Rig {
 
     /// What `verify` finds; its exit code.
     pub(super) fn verify(&self) -> (i32, Value) {
-        let output = self.ended(self.binary(&["verify", "--json"]).spawn().unwrap());
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let found = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("verify said: {said}"));
-        (output.status.code().unwrap_or(-1), found)
+        let (code, found, said) = self.asked(&["verify", "--json"]);
+        (code, serde_json::from_str(&found).unwrap_or_else(|_| panic!("verify said: {said}")))
     }
 
     /// `verify` must find every fact once.

@@ -54,14 +54,14 @@ pub(crate) const ROOT: Shape = Shape {
 pub(crate) const PROGRAMME: Shape = Shape {
     about: "Which programme this is, which revision of it, and from when it holds.",
     keys: &[
-        key("id", Kind::Name, Required, "The name of the programme."),
+        key("id", Kind::Name, Default(r#""default""#), "The name of the programme."),
         key(
             "revision",
             Kind::Whole { min: 1, max: 9_007_199_254_740_991 },
-            Required,
+            Default("1"),
             "Raise it with every change. It is `config_version` on every fact.",
         ),
-        key("effective_from", Kind::Instant, Required, "From when this revision holds."),
+        key("effective_from", Kind::Instant, Default(r#""2026-01-01T00:00:00Z""#), "From when this revision holds."),
     ],
 };
 

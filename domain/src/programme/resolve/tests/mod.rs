@@ -155,6 +155,10 @@ fn what_is_left_out_has_the_value_of_the_contract() {
     assert!(minimal.promotions.list.is_empty() && minimal.games.catalogue.is_empty() && minimal.brands.is_empty());
     let ladder = good(&format!("{HEAD}tiers: {{}}"));
     default_ladder(&ladder);
+    let bare = good("version: 1\nprogramme: {}\ntiers: {}");
+    assert_eq!((&*bare.id, bare.revision, bare.effective_from), ("default", 1, instant("2026-01-01T00:00:00Z")));
+    let second = good("version: 1\nprogramme: {revision: 2}\ntiers: {}");
+    assert_eq!((&*second.id, second.revision), ("default", 2));
     assert_eq!(values(&ladder).lines().filter(|line| line.starts_with("tiers.levels.")).count(), 24);
 }
 

@@ -43,7 +43,6 @@ fn every_mistake_is_found_at_once_with_its_place() {
         seen,
         [
             "1:10 version",
-            "2:12 programme.effective_from",
             "2:30 programme.revision",
             "4:3 brands.a:b",
             "4:22 brands.a:b.time_zone",
