@@ -1,5 +1,6 @@
 //! `snapshot inspect`: what a state folder holds, and whether it can be used.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -43,6 +44,8 @@ struct Row {
     whole_groups: usize,
     /// Players after it, those of the snapshots that it needs included.
     players: Option<u64>,
+    /// Kept for later ones that need it: what it needs itself is no longer kept.
+    part: bool,
     /// Why it cannot be used.
     damage: Option<String>,
 }
@@ -83,10 +86,12 @@ fn look(folder: &Path) -> Result<View> {
         }
     }
     let own: Vec<(Epoch, Result<u64>)> = manifests.iter().map(|manifest| (manifest.epoch, count_all(&store, manifest))).collect();
-    let mut rows: Vec<Row> = manifests.iter().map(|manifest| row(manifest, &own)).collect();
+    let needed: BTreeSet<Epoch> = manifests.iter().flat_map(|manifest| manifest.needs.iter().copied()).collect();
+    let mut rows: Vec<Row> = manifests.iter().map(|manifest| row(manifest, &own, &needed)).collect();
     // A run would go on from the newest one: that is tried.
     let spread = Spread { shards: KEY_GROUPS, workers: 1 };
-    let newest_usable = manifests.iter().zip(&mut rows).rev().find_map(|(manifest, row)| {
+    let whole = manifests.iter().zip(&mut rows).rev().filter(|(_, row)| !row.part);
+    let newest_usable = whole.into_iter().find_map(|(manifest, row)| {
         if row.damage.is_none() {
             row.damage = state.load(manifest, &manifests, spread).err().map(|error| format!("{error:#}"));
         }
@@ -95,13 +100,16 @@ fn look(folder: &Path) -> Result<View> {
     Ok(View { fingerprint: job.fingerprint(), job, snapshots: rows, incomplete, newest_usable })
 }
 
-/// Which of the snapshots that it needs is not there or damaged.
-fn missing(manifest: &Manifest, own: &[(Epoch, Result<u64>)]) -> Option<String> {
-    manifest.needs.iter().find_map(|epoch| match own.iter().find(|(each, _)| each == epoch) {
-        None => Some(format!("snapshot {epoch}, which it needs, is missing")),
-        Some((_, Err(_))) => Some(format!("snapshot {epoch}, which it needs, is damaged")),
-        Some((_, Ok(_))) => None,
-    })
+/// Which of the snapshots that it needs is not there.
+fn missing(needs: &[Epoch], own: &[(Epoch, Result<u64>)]) -> Option<String> {
+    let gone = needs.iter().find(|epoch| own.iter().all(|(each, _)| each != *epoch));
+    gone.map(|epoch| format!("snapshot {epoch}, which it needs, is missing"))
+}
+
+/// Which of the snapshots that it needs is damaged.
+fn damaged(needs: &[Epoch], own: &[(Epoch, Result<u64>)]) -> Option<String> {
+    let of = |epoch: &&Epoch| own.iter().any(|(each, counted)| each == *epoch && counted.is_err());
+    needs.iter().find(of).map(|epoch| format!("snapshot {epoch}, which it needs, is damaged"))
 }
 
 /// Looks at every checksum of a snapshot, and counts its records.
@@ -129,9 +137,18 @@ fn count_records(mut bytes: &[u8]) -> u64 {
     records
 }
 
-fn row(manifest: &Manifest, own: &[(Epoch, Result<u64>)]) -> Row {
+/// Whether a snapshot is only a part of later ones, and why it cannot be used.
+fn judge(epoch: Epoch, needs: &[Epoch], own: &[(Epoch, Result<u64>)], needed: &BTreeSet<Epoch>) -> (bool, Option<String>) {
+    let counted = own.iter().find(|(each, _)| *each == epoch).and_then(|(_, counted)| counted.as_ref().err());
+    let spoilt = counted.map(|error| format!("{error:#}"));
+    let missing = missing(needs, own);
+    let part = missing.is_some() && needed.contains(&epoch);
+    (part, spoilt.or_else(|| missing.filter(|_| !part)).or_else(|| damaged(needs, own)))
+}
+
+fn row(manifest: &Manifest, own: &[(Epoch, Result<u64>)], needed: &BTreeSet<Epoch>) -> Row {
     let counted = own.iter().find(|(epoch, _)| *epoch == manifest.epoch).map(|(_, counted)| counted);
-    let damaged = counted.and_then(|counted| counted.as_ref().err()).map(|error| format!("{error:#}"));
+    let (part, damage) = judge(manifest.epoch, &manifest.needs, own, needed);
     Row {
         epoch: manifest.epoch,
         full: manifest.full,
@@ -143,7 +160,8 @@ fn row(manifest: &Manifest, own: &[(Epoch, Result<u64>)]) -> Row {
         records: counted.and_then(|counted| counted.as_ref().ok()).copied().unwrap_or(0),
         whole_groups: manifest.groups.iter().filter(|place| place.whole || manifest.full).count(),
         players: manifest.players,
-        damage: damaged.or_else(|| missing(manifest, own)),
+        part,
+        damage,
     }
 }
 
@@ -190,6 +208,7 @@ fn describe(text: &mut String, row: &Row, newest: bool) {
     };
     let state = match (&row.damage, newest) {
         (Some(why), _) => format!("NOT USABLE: {why}"),
+        (None, _) if row.part => "a part of later ones: what it needs itself is no longer kept".to_owned(),
         (None, true) => "sound, the newest that can be used: a run goes on from here".to_owned(),
         (None, false) => "sound".to_owned(),
     };
@@ -205,4 +224,29 @@ fn describe(text: &mut String, row: &Row, newest: bool) {
         print::size(row.bytes),
         print::counted(row.groups as u64, "key group", "key groups"),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    /// What is said of a snapshot that needs 10 and 20, of which only some are there, and that a later one needs or not.
+    fn said(there: &[Epoch], spoilt: Option<Epoch>, needed: bool) -> (bool, Option<String>) {
+        let whole = |epoch: &Epoch| (*epoch, if spoilt == Some(*epoch) { Err(anyhow!("bits")) } else { Ok(1) });
+        let own: Vec<(Epoch, Result<u64>)> = there.iter().map(whole).collect();
+        judge(30, &[10, 20], &own, &BTreeSet::from([if needed { 30 } else { 20 }]))
+    }
+
+    #[test]
+    fn a_snapshot_that_is_kept_for_later_ones_is_not_damaged() {
+        let missing = || Some("snapshot 10, which it needs, is missing".to_owned());
+        assert_eq!(said(&[10, 20, 30], None, true), (false, None));
+        assert_eq!(said(&[20, 30], None, true), (true, None));
+        assert_eq!(said(&[20, 30], None, false), (false, missing()), "nobody needs it: it should stand by itself");
+        assert_eq!(said(&[20, 30], Some(30), true), (true, Some("bits".to_owned())));
+        let damaged = Some("snapshot 20, which it needs, is damaged".to_owned());
+        assert_eq!(said(&[20, 30], Some(20), true), (true, damaged));
+    }
 }

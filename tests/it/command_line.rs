@@ -297,10 +297,7 @@ fn snapshots_are_told_with_what_is_in_them_and_damage_is_found() {
     tidemark(here.path(), &[&replay[..], &often[..]].concat()).says(0, &[]);
 
     let said = tidemark(here.path(), &["snapshot", "inspect", "state"]);
-    said.says(
-        0,
-        &["belongs to run", "full", "logical time 2026-", "players", "key groups", "sound", "the newest that can be used"],
-    );
+    said.says(0, &["belongs to run", "logical time 2026-", "players", "key groups", "sound", "the newest that can be used"]);
     let before = tidemark(here.path(), &["snapshot", "inspect", "state", "--json"]).json();
     let newest = before["newest_usable"].as_u64().unwrap();
     let last = before["snapshots"].as_array().unwrap().last().unwrap();
