@@ -24,7 +24,7 @@ pub(super) fn check(path: &Path, json: bool) -> Result<u8, Failure> {
             for problem in &problems {
                 print::complain(&problem.to_string());
             }
-            print::complain(&format!("tidemark: {}", counted(&problems)));
+            print::tell(&counted(&problems));
             Ok(UNSOUND)
         }
     }

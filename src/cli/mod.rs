@@ -44,7 +44,7 @@ pub fn main() -> u8 {
     match carry_out(arguments) {
         Ok(code) => code,
         Err(failure) => {
-            print::complain(&format!("tidemark: {failure}"));
+            print::tell(&failure.to_string());
             failure.exit_code()
         }
     }

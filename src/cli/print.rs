@@ -77,9 +77,14 @@ pub(super) fn complain(line: &str) {
     let _written = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
+/// The same, in this program's name.
+pub(super) fn tell(line: &str) {
+    complain(&format!("tidemark: {line}"));
+}
+
 /// What happens while a command runs goes to standard error, a line each.
 pub(super) fn notice() -> Notice {
-    Arc::new(|line: &str| complain(&format!("tidemark: {line}")))
+    Arc::new(tell)
 }
 
 #[cfg(test)]

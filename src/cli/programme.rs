@@ -85,7 +85,7 @@ pub(super) fn report(problems: &[Problem], json: bool) -> Result<(), Failure> {
     for problem in problems {
         print::complain(&problem.to_string());
     }
-    print::complain(&format!("tidemark: {}", print::counted(problems.len() as u64, "problem", "problems")));
+    print::tell(&print::counted(problems.len() as u64, "problem", "problems"));
     Ok(())
 }
 

@@ -38,7 +38,7 @@ impl Terminal {
 
 impl Watcher for Terminal {
     fn notice(&self, line: &str) {
-        self.bar.suspend(|| print::complain(&format!("tidemark: {line}")));
+        self.bar.suspend(|| print::tell(line));
     }
 
     fn progress(&self, records: u64, done: u64, of: Option<u64>) {

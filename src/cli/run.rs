@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         ));
     }
     for warning in &config.warnings {
-        print::complain(&format!("tidemark: warning: {warning}"));
+        print::tell(&format!("warning: {warning}"));
     }
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
@@ -50,11 +50,16 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         notice: print::notice(),
         asked_to_stop: Arc::clone(&asked),
     };
-    match service::run(&options)? {
+    let outcome = match service::run(&options)? {
+        // Asked while everything of this process was ending: the next one would not know.
+        Outcome::Changed if asked.load(Ordering::Acquire) => Outcome::Asked { snapshot: true },
+        other => other,
+    };
+    match outcome {
         Outcome::Drained(summary) if arguments.json => print::json(&*summary).map(|()| 0),
         Outcome::Drained(summary) => {
-            print::complain(&format!(
-                "tidemark: drained: {} read, {} applied, {} dead letters, digest of all facts {}",
+            print::tell(&format!(
+                "drained: {} read, {} applied, {} dead letters, digest of all facts {}",
                 print::counted(summary.events_in, "event", "events"),
                 print::count(summary.applied),
                 print::count(summary.dead_letters),
@@ -64,12 +69,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         }
         Outcome::Asked { snapshot } => {
             let how = if snapshot { "a snapshot at the last commit is written" } else { "the snapshot before it stands" };
-            print::complain(&format!("tidemark: ended as asked; {how}"));
-            Ok(0)
-        }
-        // Asked while everything of this process was ending: the next one would not know.
-        Outcome::Changed if asked.load(Ordering::Acquire) => {
-            print::complain("tidemark: ended as asked; a snapshot at the last commit is written");
+            print::tell(&format!("ended as asked; {how}"));
             Ok(0)
         }
         Outcome::Changed => {
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
         }
         Outcome::CutShort { snapshot } => {
             let how = if snapshot { "a snapshot at the last commit is written" } else { "the snapshot before it stands" };
-            print::complain(&format!("tidemark: the drain was cut short as asked; {how}"));
+            print::tell(&format!("the drain was cut short as asked; {how}"));
             Ok(1)
         }
     }

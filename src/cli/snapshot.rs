@@ -90,8 +90,8 @@ fn look(folder: &Path) -> Result<View> {
     let mut rows: Vec<Row> = manifests.iter().map(|manifest| row(manifest, &own, &needed)).collect();
     // A run would go on from the newest one: that is tried.
     let spread = Spread { shards: KEY_GROUPS, workers: 1 };
-    let whole = manifests.iter().zip(&mut rows).rev().filter(|(_, row)| !row.part);
-    let newest_usable = whole.into_iter().find_map(|(manifest, row)| {
+    let mut whole = manifests.iter().zip(&mut rows).rev().filter(|(_, row)| !row.part);
+    let newest_usable = whole.find_map(|(manifest, row)| {
         if row.damage.is_none() {
             row.damage = state.load(manifest, &manifests, spread).err().map(|error| format!("{error:#}"));
         }

@@ -422,6 +422,9 @@ pub fn finish(producer: &Producer) -> Result<(), Error> {
     }
 }
 
+/// What may be done where a topic of the input is another one than was read, and cannot be restored.
+pub(crate) const NEW_JOB: &str = "start a new job (another [job] name and [sink.kafka] topic_prefix) on what is there";
+
 /// Where a message to a person goes.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -441,7 +444,7 @@ pub struct Silence {
 }
 
 /// How often a person is told that Kafka is awaited.
-const TELL_SECONDS: u64 = 10;
+pub const TELL: Duration = Duration::from_secs(10);
 
 impl Silence {
     /// Something came.
@@ -452,10 +455,10 @@ impl Silence {
     /// Nothing came: for how many seconds, where it is time to say so.
     pub fn lasts(&mut self) -> Option<u64> {
         let seconds = self.since.get_or_insert_with(Instant::now).elapsed().as_secs();
-        if seconds < (self.told + 1) * TELL_SECONDS {
+        if seconds < (self.told + 1) * TELL.as_secs() {
             return None;
         }
-        self.told = seconds / TELL_SECONDS;
+        self.told = seconds / TELL.as_secs();
         Some(seconds)
     }
 }

@@ -236,15 +236,9 @@ fn settings(cluster: &Cluster, topic: &str) -> Result<BTreeMap<String, String>, 
 
 /// A key that is not what it stands for lets compaction delete history (CONTRACTS section 3).
 fn keys(wanted: &Wanted, notice: &Notice, partitions: u32, found: &mut dyn FnMut(bool, String)) -> Result<(), Failure> {
-    let places: Vec<Place> = (0..partitions).map(|number| (wanted.topic.clone(), number)).collect();
     let brokers = Kafka::new(wanted.cluster.clone(), Arc::clone(notice));
-    let bounds = brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
     let mut wrong = Vec::new();
-    let mut scratch = Scratch::default();
-    let mut look = |message: &Record<'_>| {
-        let text = std::str::from_utf8(message.body).unwrap_or("");
-        let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return Ok(()) };
-        let Some(right) = reference::key_of(&wanted.bare, &event) else { return Ok(()) };
+    each_keyed(&brokers, (&wanted.topic, partitions), &wanted.bare, TIMEOUT, &mut |message, right| {
         let key = String::from_utf8_lossy(message.key);
         if !same_key(&key, &right) {
             wrong.push(format!(
@@ -252,13 +246,35 @@ fn keys(wanted: &Wanted, notice: &Notice, partitions: u32, found: &mut dyn FnMut
                 message.partition, message.offset
             ));
         }
-        Ok(())
-    };
-    brokers.read(&bounds, TIMEOUT, &mut look).map_err(Failure::Failed)?;
+    })
+    .map_err(Failure::Failed)?;
     for message in wrong {
         found(true, message);
     }
     Ok(())
+}
+
+/// Reads a topic of rates or rulebooks, by its name at the brokers and its number of partitions: each record that decodes,
+/// with the key that its content gives it. `bare` is the name without its prefix.
+pub(super) fn each_keyed(
+    brokers: &Kafka,
+    (topic, partitions): (&str, u32),
+    bare: &str,
+    patience: Duration,
+    each: &mut dyn FnMut(&Record<'_>, String),
+) -> anyhow::Result<()> {
+    let places: Vec<Place> = (0..partitions).map(|number| (topic.to_owned(), number)).collect();
+    let bounds = brokers.bounds(&places, End::High)?;
+    let mut scratch = Scratch::default();
+    brokers.read(&bounds, patience, &mut |message| {
+        let text = std::str::from_utf8(message.body).unwrap_or("");
+        if let Ok(Verdict::Event(event)) = decode(text, &mut scratch)
+            && let Some(key) = reference::key_of(bare, &event)
+        {
+            each(message, key);
+        }
+        Ok(())
+    })
 }
 
 /// Whether a key is the right one; an instant may be written in any way of RFC 3339.

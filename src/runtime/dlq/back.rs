@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::hex;
 use crate::kafka::{self, Cluster, Notice, Producer};
 use crate::runtime::cluster::Kafka;
-use crate::sources::decode::{Scratch, Verdict, decode};
+use crate::runtime::topics;
 use crate::sources::reference;
 
 /// How long the brokers may take to accept a transactional id, or to take a transaction back.
@@ -140,18 +140,11 @@ impl WayBack {
     /// What stands in a topic of rates or rulebooks, by each key that compaction or its content gives it.
     fn stands(&self, topic: &str, name: &str) -> Result<Standing> {
         let count = self.known.get(name).copied().unwrap_or(0);
-        let places: Vec<Place> = (0..count).map(|number| (name.to_owned(), number)).collect();
-        let bounds = self.brokers.bounds(&places, End::High)?;
-        let (mut found, mut scratch) = (Standing::new(), Scratch::default());
-        self.brokers.read(&bounds, self.patience, &mut |message| {
-            let text = std::str::from_utf8(message.body).unwrap_or("");
-            let Ok(Verdict::Event(event)) = decode(text, &mut scratch) else { return Ok(()) };
-            if let Some(key) = reference::key_of(topic, &event) {
-                let sha256 = hex::sha256(message.body);
-                found.entry(String::from_utf8_lossy(message.key).into_owned()).or_default().insert(sha256.clone());
-                found.entry(key).or_default().insert(sha256);
-            }
-            Ok(())
+        let mut found = Standing::new();
+        topics::each_keyed(&self.brokers, (name, count), topic, self.patience, &mut |message, key| {
+            let sha256 = hex::sha256(message.body);
+            found.entry(String::from_utf8_lossy(message.key).into_owned()).or_default().insert(sha256.clone());
+            found.entry(key).or_default().insert(sha256);
         })?;
         Ok(found)
     }

@@ -11,7 +11,7 @@ use super::ends::Watermarks;
 use super::history::take;
 use super::pipeline::Pipeline;
 use super::room::Room;
-use super::same::totals;
+use super::same::{other_records, totals};
 use super::wall::WallClock;
 use super::worker::{Cut, Extra, Opening, Way};
 use crate::dataflows::ledger::SnapshotPort;
@@ -160,13 +160,7 @@ impl Coordinator {
             let count = count + cuts.iter().map(|cut| cut.count).sum::<u64>();
             let input = cuts.iter().fold(input, |sum, cut| sum.wrapping_add(cut.input));
             if (count, input) != (bound.count, bound.input) && !self.control.stopped() {
-                return Err(Failure::Failed(anyhow::anyhow!(
-                    "epoch {} was bound with {} records and now there are {count}{}: a topic of the input was deleted and made anew, or \
-                     its records were deleted or compacted. Nothing is published. Restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is there",
-                    bound.epoch,
-                    bound.count,
-                    if count == bound.count { " with another content" } else { "" }
-                )));
+                return Err(other_records(&bound, count));
             }
         }
         Ok(true)

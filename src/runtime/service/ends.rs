@@ -7,15 +7,13 @@ use std::time::Duration;
 use super::pipeline::spawn;
 use super::topics::clusters;
 use crate::brokers::{Brokers, End};
-use crate::kafka::Notice;
+use crate::kafka::{Notice, TELL};
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sources::Partition;
 
 /// An answer that is older than this says nothing any more (rule 0).
 const FRESH: Duration = Duration::from_secs(2);
-/// How often a person is told that a partition's end is not known.
-const TELL: Duration = Duration::from_secs(10);
 /// Between two rounds of questions.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::epoch::{ClockSettings, Epoch, Place};
 use crate::journal::{Before, Body, Bound, Generation, Head, News, Record, Story, unfolded};
+use crate::kafka::NEW_JOB;
 use crate::runtime::Failure;
 use crate::runtime::programme::clock_settings;
 use crate::runtime::state::Known;
@@ -48,14 +49,14 @@ impl History {
         records: impl Iterator<Item = &'r Record>,
         partitions: &[Partition],
     ) -> Result<Self, Failure> {
-        let mut history = Self { whole: true, ..Self::default() };
+        let mut records = records.peekable();
+        let mut history = Self { whole: records.peek().is_none_or(|first| first.number == 1), ..Self::default() };
         let mut table: Vec<Option<u32>> = Vec::new();
         if let Some(head) = head {
             history.finished = head.finished;
             table = history.begins(&head.generation, partitions);
         }
-        for (at, record) in records.enumerate() {
-            history.whole &= at > 0 || record.number == 1;
+        for record in records {
             match &record.body {
                 Body::Generation(generation) => table = history.begins(generation, partitions),
                 Body::Binding(bounds) => {
@@ -132,8 +133,7 @@ fn missing(epoch: Epoch, name: Option<&(String, u32)>, partitions: &[Partition])
     if now > 0 {
         return Failure::Failed(anyhow::anyhow!(
             "epoch {epoch} was bound with topic {topic}, partition {number}, and the topic has {now} partitions now: it was deleted and \
-             made anew. Nothing was bound or published. Restore the topic, or start a new job (another [job] name and [sink.kafka] \
-             topic_prefix) on what is there"
+             made anew. Nothing was bound or published. Restore the topic, or {NEW_JOB}"
         ));
     }
     Failure::Mismatch(format!(

@@ -16,7 +16,8 @@ use super::topics::{Input, clusters};
 use super::{Options, is_wall, patiently};
 use crate::brokers::{Brokers, End, Place};
 use crate::config::Config;
-use crate::journal::{Before, Generation, Refused};
+use crate::journal::{Before, Bound, Generation, Refused};
+use crate::kafka::NEW_JOB;
 use crate::runtime::{Failure, LOGIC_VERSION};
 use crate::sinks::kafka::Outputs;
 use crate::sources::{Batch, Partition};
@@ -61,7 +62,7 @@ pub(super) fn lasts<'b>(batches: impl Iterator<Item = (u32, &'b Batch)>, partiti
     batches.filter_map(last).collect()
 }
 
-/// What this start says of itself; refused where it does not go with what the journal says.
+/// What a start says of itself; refused where it does not go with the settings that the job began with.
 fn generation(config: &Config, partitions: &[Partition], before: Option<&Generation>) -> Result<Generation, Refused> {
     let mode = if is_wall(config) { "wall" } else { "events" };
     if let Some(before) = before {
@@ -88,8 +89,8 @@ fn generation(config: &Config, partitions: &[Partition], before: Option<&Generat
     })
 }
 
-/// What a start says of itself. What would refuse it once the job is its own refuses it here, while another process may
-/// still run the job. It looks once: whoever runs the job binds on meanwhile, and has to be overtaken.
+/// The same, to begin with in a journal. What would refuse the start once the job is its own refuses it here, while another
+/// process may still run the job. It looks once: whoever runs the job binds on meanwhile, and has to be overtaken.
 pub(super) fn start<'s>(
     options: &'s Options,
     outputs: &'s Outputs,
@@ -109,6 +110,17 @@ pub(super) fn start<'s>(
             other => Refused::Failed(anyhow::anyhow!("{other}")),
         })
     }
+}
+
+/// An epoch of which other records are there now than were bound.
+pub(super) fn other_records(bound: &Bound, count: u64) -> Failure {
+    Failure::Failed(anyhow::anyhow!(
+        "epoch {} was bound with {} records and now there are {count}{}: a topic of the input was deleted and made anew, or its \
+         records were deleted or compacted. Nothing is published. Restore the topic, or {NEW_JOB}",
+        bound.epoch,
+        bound.count,
+        if count == bound.count { " with another content" } else { "" }
+    ))
 }
 
 /// Looks at the end and at the last record of each partition again. A record that retention or compaction has removed says
@@ -168,7 +180,6 @@ fn differs(
 fn made_anew((topic, partition): &Place, offset: u64, found: &str) -> String {
     format!(
         "topic {topic}, partition {partition}, was read to offset {offset} and now {found}: the topic was deleted and made anew. \
-         Nothing was bound or published. Restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is \
-         there"
+         Nothing was bound or published. Restore the topic, or {NEW_JOB}"
     )
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Options;
 use crate::brokers::{Brokers, End};
 use crate::epoch::Place;
-use crate::kafka::{Cluster, Notice};
+use crate::kafka::{Cluster, NEW_JOB, Notice};
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sinks::Topic;
@@ -103,6 +103,12 @@ struct Looked {
     written: bool,
 }
 
+impl Looked {
+    fn of(brokers: &Arc<dyn Brokers>, count: u32, written: bool) -> Self {
+        Self { brokers: Arc::clone(brokers), count, fewer: 0, written }
+    }
+}
+
 /// Looks out for partitions that are added while the service runs, until `stop` says so; then sets `changed`: those that
 /// are read are taken in by the next start, and in those that are written it looks for what was published. Ends with why
 /// the service has to end where a topic is gone.
@@ -121,12 +127,11 @@ pub(super) fn look_out(
     for input in inputs {
         let key = (input.brokers.address().to_owned(), input.name());
         let brokers = &input.brokers;
-        known.entry(key).or_insert_with(|| Looked { brokers: Arc::clone(brokers), count: 0, fewer: 0, written: false }).count +=
-            1;
+        known.entry(key).or_insert_with(|| Looked::of(brokers, 0, false)).count += 1;
     }
     for (topic, count) in Topic::ALL.into_iter().zip(&outputs.partitions) {
-        let looked = Looked { brokers: Arc::clone(&outputs.brokers), count: *count, fewer: 0, written: true };
-        known.insert((outputs.brokers.address().to_owned(), outputs.topic(topic)), looked);
+        let key = (outputs.brokers.address().to_owned(), outputs.topic(topic));
+        known.insert(key, Looked::of(&outputs.brokers, *count, true));
     }
     let mut asked = machine.now();
     while !stop() {
@@ -142,9 +147,10 @@ pub(super) fn look_out(
                 continue;
             };
             let before = looked.count;
-            // One that is made anew is another one: who publishes to it finds out.
+            // One that is gone is looked at no more: who publishes to it says so by itself.
             if looked.written && now == 0 {
-                looked.count = u32::MAX;
+                looked.count = 0;
+                continue;
             }
             if now > before {
                 let then = if looked.written {
@@ -156,16 +162,15 @@ pub(super) fn look_out(
                 changed.store(true, Ordering::Release);
                 return Ok(());
             }
-            // Who publishes to a topic that is gone says so by itself.
             looked.fewer = if now < before && !looked.written { looked.fewer + 1 } else { 0 };
             if looked.fewer == GONE_AFTER {
                 return Err(Failure::Failed(anyhow::anyhow!(
                     "topic {name} at {address} has {now} partitions now, {before} before: it was deleted, or made anew, while it was \
-                     read. Nothing is skipped: restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on \
-                     what is there"
+                     read. Nothing is skipped: restore the topic, or {NEW_JOB}"
                 )));
             }
         }
+        known.retain(|_, looked| looked.count > 0);
     }
     Ok(())
 }

@@ -102,9 +102,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     if let Some(epoch) = newest_other {
         gone.push(format!("epochs up to {epoch} were published by another logic version: they cannot be computed again"));
     }
-    let mut looked = Looked { since: begun.progress.epoch, wrong: &mut wrong, gone: &mut gone, kept: Kept::All };
-    let read = looked.read(&outputs, &mut expected)?;
-    let kept = looked.kept;
+    let (read, kept) = read_outputs(&outputs, &mut expected, begun.progress.epoch, &mut wrong, &mut gone)?;
     missing_in_topics(&expected, kept, config.epoch.in_flight, &mut wrong);
     let to_compare = expected.iter().map(|each| Compared {
         recorded: each.epochs.iter().copied().zip(each.proofs.iter().copied()).collect(),
@@ -307,71 +305,63 @@ fn begin(
     Err(Failure::Failed(anyhow::anyhow!("{why}; and no snapshot is there from which all that came later can be computed")))
 }
 
-/// A look at all topics of facts.
-struct Looked<'v> {
-    /// What came before this epoch's end is not checked.
+/// Reads every topic of facts from its start; gives how many records were read, and how far back they reach.
+fn read_outputs(
+    outputs: &Outputs,
+    expected: &mut [Expected],
     since: Epoch,
-    wrong: &'v mut Vec<String>,
-    gone: &'v mut Vec<String>,
-    kept: Kept,
-}
-
-impl Looked<'_> {
-    /// Reads every topic of facts from its start; gives how many records were read.
-    fn read(&mut self, outputs: &Outputs, expected: &mut [Expected]) -> Result<u64, Failure> {
-        let topics = tail::proved_places(outputs);
-        let places: Vec<Place> = topics.keys().cloned().collect();
-        let bounds = outputs.brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
-        let mut shortened: BTreeMap<Place, Kept> = BTreeMap::new();
-        for (place, (low, _)) in bounds.iter().filter(|(_, (low, _))| *low > 0) {
-            let (topic, partition) = place;
-            self.gone.push(format!(
-                "topic {topic}, partition {partition} begins with offset {low}: what came before is no longer kept"
-            ));
-            shortened.insert(place.clone(), Kept::Unknown);
-        }
-        let mut read = 0;
-        let mut last: HashMap<(u64, u8, u32), u64> = HashMap::new();
-        let mut look = |message: &Record<'_>| {
-            read += 1;
-            let place = (message.topic.to_owned(), message.partition);
-            let Some(topic) = topics.get(&place) else { return Ok(()) };
-            let at = || format!("topic {}, partition {}, offset {}", place.0, place.1, message.offset);
-            let Some(record) = tail::published(*topic, message) else {
-                self.wrong.push(format!("{}: a record that this job did not write", at()));
-                return Ok(());
-            };
-            if let Some(first) = shortened.get_mut(&place).filter(|first| **first == Kept::Unknown) {
-                *first = Kept::Since(record.epoch);
-            }
-            if record.epoch <= self.since {
-                return Ok(());
-            }
-            let shards = expected.len();
-            let Some(each) = expected.get_mut(record.shard as usize) else {
-                self.wrong.push(format!("{}: it says that it is of shard {}, and the job has {shards}", at(), record.shard));
-                return Ok(());
-            };
-            if let Some(commit) = each.at(record.epoch)
-                && let Some(found) = each.found.get_mut(commit)
-            {
-                found.add_all(record.proof);
-            }
-            if *topic != Topic::DeadLetters
-                && let Some(seq) = seq_of(message.body)
-            {
-                // Within a partition: one that was added while the job ran gets players of others.
-                let before = last.insert((xxh3_64(message.key), *topic as u8, message.partition), seq);
-                if before.is_some_and(|before| before >= seq) {
-                    self.wrong.push(format!("{}: seq {seq} is out of order", at()));
-                }
-            }
-            Ok(())
-        };
-        outputs.brokers.read(&bounds, outputs.patience(), &mut look).map_err(Failure::Failed)?;
-        self.kept = shortened.into_values().fold(Kept::All, Kept::and);
-        Ok(read)
+    wrong: &mut Vec<String>,
+    gone: &mut Vec<String>,
+) -> Result<(u64, Kept), Failure> {
+    let topics = tail::proved_places(outputs);
+    let places: Vec<Place> = topics.keys().cloned().collect();
+    let bounds = outputs.brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
+    let mut shortened: BTreeMap<Place, Kept> = BTreeMap::new();
+    for (place, (low, _)) in bounds.iter().filter(|(_, (low, _))| *low > 0) {
+        let (topic, partition) = place;
+        gone.push(format!("topic {topic}, partition {partition} begins with offset {low}: what came before is no longer kept"));
+        shortened.insert(place.clone(), Kept::Unknown);
     }
+    let mut read = 0;
+    let mut last: HashMap<(u64, u8, u32), u64> = HashMap::new();
+    let mut look = |message: &Record<'_>| {
+        read += 1;
+        let place = (message.topic.to_owned(), message.partition);
+        let Some(topic) = topics.get(&place) else { return Ok(()) };
+        let at = || format!("topic {}, partition {}, offset {}", place.0, place.1, message.offset);
+        let Some(record) = tail::published(*topic, message) else {
+            wrong.push(format!("{}: a record that this job did not write", at()));
+            return Ok(());
+        };
+        if let Some(first) = shortened.get_mut(&place).filter(|first| **first == Kept::Unknown) {
+            *first = Kept::Since(record.epoch);
+        }
+        if record.epoch <= since {
+            return Ok(());
+        }
+        let shards = expected.len();
+        let Some(each) = expected.get_mut(record.shard as usize) else {
+            wrong.push(format!("{}: it says that it is of shard {}, and the job has {shards}", at(), record.shard));
+            return Ok(());
+        };
+        if let Some(commit) = each.at(record.epoch)
+            && let Some(found) = each.found.get_mut(commit)
+        {
+            found.add_all(record.proof);
+        }
+        if *topic != Topic::DeadLetters
+            && let Some(seq) = seq_of(message.body)
+        {
+            // Within a partition: one that was added while the job ran gets players of others.
+            let before = last.insert((xxh3_64(message.key), *topic as u8, message.partition), seq);
+            if before.is_some_and(|before| before >= seq) {
+                wrong.push(format!("{}: seq {seq} is out of order", at()));
+            }
+        }
+        Ok(())
+    };
+    outputs.brokers.read(&bounds, outputs.patience(), &mut look).map_err(Failure::Failed)?;
+    Ok((read, shortened.into_values().fold(Kept::All, Kept::and)))
 }
 
 /// The `seq` of a fact.

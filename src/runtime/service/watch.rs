@@ -222,7 +222,8 @@ impl Watch {
             known: Vec::new(),
             ends: 0,
             read: None,
-            points: begun.progress.tally.points,
+            // What another process has counted is told at the first look.
+            points: Points::default(),
             snapshots: 0,
             retries: 0,
             fenced: 0,

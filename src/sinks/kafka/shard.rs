@@ -288,13 +288,7 @@ impl Shard {
 
     /// Waits a little for the brokers, and says so every ten seconds.
     fn wait(&self, silence: &mut kafka::Silence, error: &anyhow::Error) {
-        if let Some(seconds) = silence.lasts() {
-            (self.surroundings.notice)(&format!(
-                "waiting for Kafka at {} since {seconds} s (shard {}): {error:#}",
-                self.outputs.brokers.address(),
-                self.number
-            ));
-        }
+        tell_of(silence, &self.surroundings.notice, self.outputs.brokers.address(), self.number, &format!("{error:#}"));
         self.outputs.machine.sleep(Duration::from_millis(200));
     }
 
@@ -343,11 +337,7 @@ impl Shard {
         let mut silence = kafka::Silence::default();
         silence.lasts();
         let (notice, address, number) = (Arc::clone(&self.surroundings.notice), self.outputs.brokers.address(), self.number);
-        let mut wait = |refused: &Refused| {
-            if let Some(seconds) = silence.lasts() {
-                notice(&format!("waiting for Kafka at {address} since {seconds} s (shard {number}): {}", refused.what));
-            }
-        };
+        let mut wait = |refused: &Refused| tell_of(&mut silence, &notice, address, number, &refused.what);
         let Some(producer) = &mut self.producer else { return Ok(()) };
         // A commit first waits for every record to be delivered, however long that takes: in slices, so that it can be
         // told to end.
@@ -418,6 +408,13 @@ impl Shard {
         let found = tail::progress(&self.outputs, &[self.number], u64::MAX)?;
         let last = found.into_values().next().and_then(|mut records| records.pop());
         Ok((producer, last.map(|standing| standing.record)))
+    }
+}
+
+/// Says that a shard waits for the brokers, where it is time to say so.
+fn tell_of(silence: &mut kafka::Silence, notice: &kafka::Notice, address: &str, shard: u32, why: &str) {
+    if let Some(seconds) = silence.lasts() {
+        notice(&format!("waiting for Kafka at {address} since {seconds} s (shard {shard}): {why}"));
     }
 }
 

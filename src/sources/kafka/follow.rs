@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::cursor::Cursor;
 use super::{ANSWER_SECONDS, is_final};
-use crate::kafka::{self, Cluster, Consumer, Notice, Silence};
+use crate::kafka::{self, Cluster, Consumer, NEW_JOB, Notice, Silence};
 use crate::sources::{Batch, Error, Partition, Position, Source};
 
 /// One look at an empty queue, where a record is known to come.
@@ -113,7 +113,7 @@ impl FollowSource {
         };
         self.broken(&format!(
             "offset {} is not there; {now}. The topic's retention has deleted records that were not read yet, or the topic was \
-             deleted and made anew. Nothing is skipped: restore the topic, or start a new job (another [job] name and [sink.kafka] topic_prefix) on what is there",
+             deleted and made anew. Nothing is skipped: restore the topic, or {NEW_JOB}",
             self.cursor.position
         ))
     }

@@ -8,11 +8,21 @@ use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tidemark::kafka;
+use tidemark::sources::casino::Casino;
 
 use super::rig::{Rig, casino, digest, signal, within};
 use super::running::{EVENTS, WALL, delete};
 use crate::broker::shared;
 use crate::results::{default_programme, files, finish, succeed, tidemark};
+
+/// Deletes the topic of bets and makes it again, empty; gives its name.
+fn make_anew(rig: &Rig, casino: &Casino) -> String {
+    let topic = format!("{}bets.v1", rig.prefix);
+    let partitions = casino.partitions().iter().filter(|(name, _)| name == "bets.v1").count() as u32;
+    delete(&rig.brokers, &topic);
+    kafka::create_topics(rig.brokers.as_str(), &[(topic.as_str(), partitions)]).unwrap();
+    topic
+}
 
 #[test]
 fn a_topic_that_was_made_anew_with_as_many_records_is_not_read_on() {
@@ -23,10 +33,7 @@ fn a_topic_that_was_made_anew_with_as_many_records_is_not_read_on() {
     let before = rig.published();
     // The same again is no reason to stop.
     rig.drain(1);
-    let topic = format!("{}bets.v1", rig.prefix);
-    let partitions = first.partitions().iter().filter(|(name, _)| name == "bets.v1").count() as u32;
-    delete(&rig.brokers, &topic);
-    kafka::create_topics(rig.brokers.as_str(), &[(topic.as_str(), partitions)]).unwrap();
+    let topic = make_anew(&rig, &first);
     rig.produce(&second, None);
     assert_eq!(rig.ended(rig.start(2, &["--drain"])).status.code(), Some(1), "{}", rig.said());
     let said = rig.said();
@@ -42,10 +49,7 @@ fn what_holds_less_than_was_bound_ends_a_replay_and_a_verification_with_where_it
     let rig = Rig::new(shared(), "less", &casino, EVENTS);
     rig.produce(&casino, None);
     let drained = rig.drain(2);
-    let topic = format!("{}bets.v1", rig.prefix);
-    let partitions = casino.partitions().iter().filter(|(name, _)| name == "bets.v1").count() as u32;
-    delete(&rig.brokers, &topic);
-    kafka::create_topics(rig.brokers.as_str(), &[(topic.as_str(), partitions)]).unwrap();
+    let topic = make_anew(&rig, &casino);
     let (code, _, said) = rig.asked(&["verify"]);
     assert_eq!((code, said.contains(&topic) && said.contains("it ends at 0")), (1, true), "{said}");
     // From files of the same records the replay gives the same; with one of them cut short it ends.
