@@ -7,6 +7,7 @@ use core::fmt;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::digits::Append;
 use crate::money::{Decimal, Micros};
 use crate::programme::Factor;
 use crate::time::{Day, Instant};
@@ -30,7 +31,7 @@ impl FactId {
     }
 
     /// Appends the usual form with hyphens.
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut impl Append) {
         let [b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = self.0.to_be_bytes();
         let high = hexadecimal([b0, b1, b2, b3, b4, b5, b6, b7]);
         let low = hexadecimal([b8, b9, b10, b11, b12, b13, b14, b15]);
@@ -41,7 +42,7 @@ impl FactId {
                 room.copy_from_slice(digits);
             }
         }
-        out.extend_from_slice(&text);
+        out.bytes(&text);
     }
 }
 

@@ -11,7 +11,7 @@ use core::fmt;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
-use crate::digits::Short;
+use crate::digits::{Append, push_millionths};
 
 /// Powers of ten that fit into 128 bits.
 const POW10: [i128; 39] = {
@@ -186,7 +186,7 @@ impl Decimal {
     }
 
     /// Appends the plain form in quotes.
-    pub fn write_quoted(self, out: &mut Vec<u8>) {
+    pub fn write_quoted(self, out: &mut impl Append) {
         write_quoted(out, self.mantissa, self.scale);
     }
 }
@@ -268,7 +268,7 @@ impl Micros {
     }
 
     /// Appends the plain form in quotes.
-    pub fn write_quoted(self, out: &mut Vec<u8>) {
+    pub fn write_quoted(self, out: &mut impl Append) {
         write_quoted(out, self.0, 6);
     }
 }
@@ -374,35 +374,34 @@ const fn goes_up(beside_half: Ordering, odd: bool) -> bool {
 }
 
 /// Appends `mantissa` x 10^-`scale` in plain form, without trailing zeros behind the point.
-fn write_plain(out: &mut Vec<u8>, mantissa: i128, scale: u8) {
-    if let Some(short) = Short::decimal(mantissa, scale) {
-        return short.push(out);
-    }
+#[inline]
+fn write_plain(out: &mut impl Append, mantissa: i128, scale: u8) {
     if mantissa < 0 {
-        out.push(b'-');
+        out.bytes(b"-");
     }
-    write_long(out, mantissa.unsigned_abs(), scale);
+    match millionths(mantissa.unsigned_abs(), scale) {
+        Some(value) => push_millionths(out, value),
+        None => write_long(out, mantissa.unsigned_abs(), scale),
+    }
+}
+
+/// `magnitude` x 10^-`scale` in millionths, where that is a whole number of 64 bits.
+#[inline]
+fn millionths(magnitude: u128, scale: u8) -> Option<u64> {
+    const TENS: [u64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    u64::try_from(magnitude).ok()?.checked_mul(*TENS.get(usize::from(scale))?)
 }
 
 /// The same in quotes.
-pub(crate) fn write_quoted(out: &mut Vec<u8>, mantissa: i128, scale: u8) {
-    match (mantissa, scale) {
-        (0, _) => return out.extend_from_slice(b"\"0\""),
-        (1, 0) => return out.extend_from_slice(b"\"1\""),
-        _ => {}
-    }
-    match Short::decimal(mantissa, scale) {
-        Some(short) => short.push_quoted(out),
-        None => {
-            out.push(b'"');
-            write_plain(out, mantissa, scale);
-            out.push(b'"');
-        }
-    }
+#[inline]
+pub(crate) fn write_quoted(out: &mut impl Append, mantissa: i128, scale: u8) {
+    out.bytes(b"\"");
+    write_plain(out, mantissa, scale);
+    out.bytes(b"\"");
 }
 
 /// The same without a sign, for numbers of any size.
-fn write_long(out: &mut Vec<u8>, magnitude: u128, scale: u8) {
+fn write_long(out: &mut impl Append, magnitude: u128, scale: u8) {
     let mut digits = itoa::Buffer::new();
     let text = digits.format(magnitude).as_bytes();
     let point = usize::from(scale);
@@ -410,16 +409,16 @@ fn write_long(out: &mut Vec<u8>, magnitude: u128, scale: u8) {
         Some(at) if at > 0 => text.split_at_checked(at).unwrap_or((text, &[])),
         _ => (&b"0"[..], text),
     };
-    out.extend_from_slice(whole);
+    out.bytes(whole);
     let kept = fraction.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last + 1);
     if kept == 0 {
         return;
     }
-    out.push(b'.');
+    out.bytes(b".");
     for _ in text.len()..point {
-        out.push(b'0');
+        out.bytes(b"0");
     }
-    out.extend_from_slice(fraction.get(..kept).unwrap_or(fraction));
+    out.bytes(fraction.get(..kept).unwrap_or(fraction));
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use crate::digits::Append;
+
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
@@ -97,8 +99,8 @@ impl Instant {
     }
 
     /// Appends the form `2026-03-01T10:00:00.123Z`.
-    pub fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.text());
+    pub fn write(self, out: &mut impl Append) {
+        out.bytes(&self.text());
     }
 
     /// The form `2026-03-01T10:00:00.123Z`.
@@ -252,8 +254,8 @@ impl Day {
     }
 
     /// Appends the form `2026-03-01`.
-    pub fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.text());
+    pub fn write(self, out: &mut impl Append) {
+        out.bytes(&self.text());
     }
 
     /// The form `2026-03-01`, for years of four digits.

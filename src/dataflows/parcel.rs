@@ -347,15 +347,23 @@ impl Parcel {
         self.amounts.get(at as usize).map_or(Decimal::ZERO, |(mantissa, scale)| Decimal::new(*mantissa, *scale))
     }
 
-    /// Has the memory fetch a record and its text.
+    /// Has the memory fetch a record; what it refers to follows by [`Parcel::prefetch_behind`], once the record itself is there.
     pub(crate) fn prefetch(&self, record: usize) {
-        prefetch_index(&self.records, record);
-        prefetch_index(&self.records, record + 1);
         let Some(packed) = self.records.get(record) else { return };
+        // Fields that stand in lines of their own, whichever order the compiler gave them.
+        prefetch_index(packed.own.as_slice(), 0);
+        prefetch_index(packed.details.as_slice(), 0);
+        prefetch_index(packed.details.as_slice(), 4);
+        prefetch_index(std::slice::from_ref(&packed.amounts), 0);
+    }
+
+    /// Has the memory fetch a record's text and amounts.
+    pub(crate) fn prefetch_behind(&self, packed: &Packed) {
         let (from, len) = (packed.payload.start as usize, packed.payload.len as usize);
         for line in (0..len.min(512)).step_by(64) {
             prefetch_index(&self.text, from + line);
         }
+        prefetch_index(&self.amounts, packed.amounts as usize);
     }
 
     /// The event that a record is.

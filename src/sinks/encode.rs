@@ -1,6 +1,6 @@
 //! Facts to JSON (CONTRACTS section 4), one line each, and their digest.
 
-use tidemark_domain::digits::{Short, push_number};
+use tidemark_domain::digits::{Append, Line, push, push_line, push_number, push_plain};
 use tidemark_domain::fact::{Audited, Fact, FactKind, GrantIssued, PointsPosted, TierChanged, Trigger};
 use tidemark_domain::money::Micros;
 use tidemark_domain::player::Profile;
@@ -58,101 +58,118 @@ pub const fn topic_of(kind: &FactKind<'_>) -> Topic {
 
 /// Appends a string in quotes.
 #[inline]
-pub fn push_text(out: &mut Vec<u8>, text: &str) {
-    if let Some(short) = Short::of(text.as_bytes()).filter(|short| short.is_plain()) {
-        return short.push_quoted(out);
-    }
-    push_long(out, text);
+pub fn push_text(out: &mut impl Append, text: &str) {
+    out.bytes(b"\"");
+    push_inner(out, text);
+    out.bytes(b"\"");
 }
 
-/// The same for a text of any length.
-fn push_long(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
+/// Appends a string without its quotes.
+#[inline]
+fn push_inner(out: &mut impl Append, text: &str) {
+    if push_plain(out, text.as_bytes()) {
+        return;
+    }
     if text.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\')) {
-        out.extend_from_slice(text.as_bytes());
+        out.bytes(text.as_bytes());
     } else {
         push_escaped(out, text);
     }
-    out.push(b'"');
 }
 
 #[cold]
-fn push_escaped(out: &mut Vec<u8>, text: &str) {
+fn push_escaped(out: &mut impl Append, text: &str) {
     for byte in text.bytes() {
         match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..=0x1f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            other => out.push(other),
+            b'"' => out.bytes(b"\\\""),
+            b'\\' => out.bytes(b"\\\\"),
+            b'\n' => out.bytes(b"\\n"),
+            b'\r' => out.bytes(b"\\r"),
+            b'\t' => out.bytes(b"\\t"),
+            0..=0x1f => out.bytes(format!("\\u{byte:04x}").as_bytes()),
+            other => out.bytes(&[other]),
         }
     }
 }
 
-fn push_micros(out: &mut Vec<u8>, value: Micros) {
+fn push_micros(out: &mut impl Append, value: Micros) {
     value.write_quoted(out);
 }
 
-fn push_instant(out: &mut Vec<u8>, value: Instant) {
-    out.push(b'"');
-    value.write(out);
-    out.push(b'"');
+fn push_instant(out: &mut impl Append, value: Instant) {
+    push_written(out, value.text());
 }
 
-fn push_list(out: &mut Vec<u8>, texts: impl Iterator<Item = impl AsRef<str>>) {
-    out.push(b'[');
+/// An instant as it is written.
+#[inline]
+fn push_written(out: &mut impl Append, text: [u8; 24]) {
+    out.bytes(b"\"");
+    out.bytes(&text);
+    out.bytes(b"\"");
+}
+
+fn push_list(out: &mut impl Append, texts: impl Iterator<Item = impl AsRef<str>>) {
+    out.bytes(b"[");
     for (at, text) in texts.enumerate() {
         if at > 0 {
-            out.push(b',');
+            out.bytes(b",");
         }
         push_text(out, text.as_ref());
     }
-    out.push(b']');
+    out.bytes(b"]");
 }
 
 /// Appends a fact's JSON, without a line's end.
 pub fn push_fact(out: &mut Vec<u8>, fact: &Fact<'_>) {
+    push_line(out, &FactLine(fact));
+}
+
+/// A fact's JSON.
+struct FactLine<'f, 'a>(&'f Fact<'a>);
+
+impl Line for FactLine<'_, '_> {
+    #[inline]
+    fn write(&self, out: &mut impl Append) {
+        write_fact(out, self.0);
+    }
+}
+
+#[inline]
+fn write_fact(out: &mut impl Append, fact: &Fact<'_>) {
     if let FactKind::Audited(audited) = &fact.kind {
         push_audited(out, audited);
         return;
     }
-    out.extend_from_slice(b"{\"event_id\":\"");
+    out.bytes(b"{\"event_id\":\"");
     fact.id.write(out);
-    out.extend_from_slice(b"\",\"event_type\":\"");
-    out.extend_from_slice(fact.kind.event_type().as_bytes());
-    out.extend_from_slice(b"\",\"schema_version\":1,\"brand_id\":");
+    out.bytes(b"\",\"event_type\":\"");
+    push(out, fact.kind.event_type().as_bytes());
+    out.bytes(b"\",\"schema_version\":1,\"brand_id\":");
     push_text(out, fact.brand);
-    out.extend_from_slice(b",\"player_id\":");
+    out.bytes(b",\"player_id\":");
     match fact.player {
         Some(player) => push_text(out, player),
-        None => out.extend_from_slice(b"null"),
+        None => out.bytes(b"null"),
     }
-    out.extend_from_slice(b",\"seq\":");
+    out.bytes(b",\"seq\":");
     push_number(out, fact.seq);
-    out.extend_from_slice(b",\"occurred_at\":");
-    let start = out.len();
-    push_instant(out, fact.occurred_at);
-    let end = out.len();
-    out.extend_from_slice(b",\"as_of\":");
-    if fact.as_of == fact.occurred_at {
-        out.extend_from_within(start..end);
-    } else {
-        push_instant(out, fact.as_of);
-    }
-    out.extend_from_slice(b",\"cause_event_id\":");
+    out.bytes(b",\"occurred_at\":");
+    let occurred_at = fact.occurred_at.text();
+    push_written(out, occurred_at);
+    out.bytes(b",\"as_of\":");
+    push_written(out, if fact.as_of == fact.occurred_at { occurred_at } else { fact.as_of.text() });
+    out.bytes(b",\"cause_event_id\":");
     match fact.cause {
         Some(cause) => push_text(out, cause),
-        None => out.extend_from_slice(b"null"),
+        None => out.bytes(b"null"),
     }
-    out.extend_from_slice(b",\"config_version\":");
+    out.bytes(b",\"config_version\":");
     push_number(out, fact.config_version);
     if fact.late {
-        out.extend_from_slice(b",\"late\":true");
+        out.bytes(b",\"late\":true");
     }
     if fact.clamped {
-        out.extend_from_slice(b",\"clamped\":true");
+        out.bytes(b",\"clamped\":true");
     }
     match &fact.kind {
         FactKind::PointsPosted(posted) => push_posted(out, posted),
@@ -161,176 +178,176 @@ pub fn push_fact(out: &mut Vec<u8>, fact: &Fact<'_>) {
         FactKind::TriggerFired(trigger) => push_trigger(out, trigger),
         FactKind::Audited(_) => {}
     }
-    out.push(b'}');
+    out.bytes(b"}");
 }
 
 /// The canonical record with its hash put in.
-fn push_audited(out: &mut Vec<u8>, audited: &Audited<'_>) {
+fn push_audited(out: &mut impl Append, audited: &Audited<'_>) {
     let open = audited.canonical.strip_suffix('}').unwrap_or(audited.canonical);
-    out.extend_from_slice(open.as_bytes());
-    out.extend_from_slice(b",\"hash\":\"");
-    out.extend_from_slice(audited.hash.as_bytes());
-    out.extend_from_slice(b"\"}");
+    out.bytes(open.as_bytes());
+    out.bytes(b",\"hash\":\"");
+    out.bytes(audited.hash.as_bytes());
+    out.bytes(b"\"}");
 }
 
-fn push_posted(out: &mut Vec<u8>, posted: &PointsPosted<'_>) {
-    out.extend_from_slice(b",\"entry_type\":\"");
-    out.extend_from_slice(posted.entry.name().as_bytes());
-    out.extend_from_slice(b"\",\"points\":");
+fn push_posted(out: &mut impl Append, posted: &PointsPosted<'_>) {
+    out.bytes(b",\"entry_type\":\"");
+    push(out, posted.entry.name().as_bytes());
+    out.bytes(b"\",\"points\":");
     push_micros(out, posted.points);
-    out.extend_from_slice(b",\"balance_after\":{\"available\":");
+    out.bytes(b",\"balance_after\":{\"available\":");
     push_micros(out, posted.available);
-    out.extend_from_slice(b",\"blocked\":");
+    out.bytes(b",\"blocked\":");
     push_micros(out, posted.blocked);
-    out.push(b'}');
+    out.bytes(b"}");
     if let Some(bet) = &posted.bet {
-        out.extend_from_slice(b",\"bet_id\":");
+        out.bytes(b",\"bet_id\":");
         push_text(out, bet.bet_id);
-        out.extend_from_slice(b",\"base_amount\":");
+        out.bytes(b",\"base_amount\":");
         push_micros(out, bet.base_amount);
-        out.extend_from_slice(b",\"weight\":");
+        out.bytes(b",\"weight\":");
         bet.weight.write_quoted(out);
-        out.extend_from_slice(b",\"multiplier\":");
+        out.bytes(b",\"multiplier\":");
         bet.multiplier.write_quoted(out);
     }
     if let Some(id) = posted.redemption_id {
-        out.extend_from_slice(b",\"redemption_id\":");
+        out.bytes(b",\"redemption_id\":");
         push_text(out, id);
     }
     if let Some(reason) = posted.reason {
-        out.extend_from_slice(b",\"reason\":");
+        out.bytes(b",\"reason\":");
         push_text(out, reason);
     }
 }
 
-fn push_tier(out: &mut Vec<u8>, changed: &TierChanged<'_>, at: Instant) {
-    out.extend_from_slice(b",\"from\":");
+fn push_tier(out: &mut impl Append, changed: &TierChanged<'_>, at: Instant) {
+    out.bytes(b",\"from\":");
     push_text(out, changed.from);
-    out.extend_from_slice(b",\"to\":");
+    out.bytes(b",\"to\":");
     push_text(out, changed.to);
-    out.extend_from_slice(if changed.up { b",\"direction\":\"up\"" } else { b",\"direction\":\"down\"" });
-    out.extend_from_slice(b",\"step\":");
+    out.bytes(if changed.up { b",\"direction\":\"up\"" } else { b",\"direction\":\"down\"" });
+    out.bytes(b",\"step\":");
     push_number(out, u64::from(changed.step));
-    out.extend_from_slice(b",\"reason\":");
+    out.bytes(b",\"reason\":");
     push_text(out, changed.reason.name());
-    out.extend_from_slice(b",\"cumulative\":");
+    out.bytes(b",\"cumulative\":");
     push_micros(out, changed.cumulative);
-    out.extend_from_slice(b",\"rolling_30d\":");
+    out.bytes(b",\"rolling_30d\":");
     push_micros(out, changed.rolling_30d);
-    out.extend_from_slice(b",\"thresholds\":{\"entry\":");
+    out.bytes(b",\"thresholds\":{\"entry\":");
     push_micros(out, changed.entry);
-    out.extend_from_slice(b",\"maintain\":");
+    out.bytes(b",\"maintain\":");
     push_micros(out, changed.maintain);
-    out.extend_from_slice(b"},\"entitlements\":");
+    out.bytes(b"},\"entitlements\":");
     push_list(out, changed.entitlements.iter());
-    out.extend_from_slice(b",\"effective_at\":");
+    out.bytes(b",\"effective_at\":");
     push_instant(out, at);
 }
 
-fn push_grant(out: &mut Vec<u8>, grant: &GrantIssued<'_>, fact: &Fact<'_>) {
-    out.extend_from_slice(b",\"grant_id\":\"");
+fn push_grant(out: &mut impl Append, grant: &GrantIssued<'_>, fact: &Fact<'_>) {
+    out.bytes(b",\"grant_id\":\"");
     fact.id.write(out);
-    out.extend_from_slice(b"\",\"kind\":");
+    out.bytes(b"\",\"kind\":");
     push_text(out, grant.kind);
-    out.extend_from_slice(b",\"campaign_id\":");
+    out.bytes(b",\"campaign_id\":");
     push_text(out, grant.campaign_id);
-    out.extend_from_slice(b",\"amount\":");
+    out.bytes(b",\"amount\":");
     push_micros(out, grant.amount);
-    out.extend_from_slice(b",\"currency\":");
+    out.bytes(b",\"currency\":");
     push_text(out, grant.currency);
-    out.extend_from_slice(b",\"trigger\":");
+    out.bytes(b",\"trigger\":");
     push_text(out, grant.trigger);
-    out.extend_from_slice(b",\"wager\":{\"multiplier\":");
+    out.bytes(b",\"wager\":{\"multiplier\":");
     grant.wager_multiplier.write_quoted(out);
-    out.extend_from_slice(b",\"base\":\"bonus\",\"required\":");
+    out.bytes(b",\"base\":\"bonus\",\"required\":");
     push_micros(out, grant.required);
-    out.extend_from_slice(b"},\"valid_to\":null,\"idempotency_key\":\"");
+    out.bytes(b"},\"valid_to\":null,\"idempotency_key\":\"");
     fact.id.write(out);
-    out.push(b'"');
+    out.bytes(b"\"");
 }
 
-fn push_trigger(out: &mut Vec<u8>, trigger: &Trigger<'_>) {
-    out.extend_from_slice(b",\"trigger\":");
+fn push_trigger(out: &mut impl Append, trigger: &Trigger<'_>) {
+    out.bytes(b",\"trigger\":");
     push_text(out, trigger.name());
-    out.extend_from_slice(b",\"params\":{");
+    out.bytes(b",\"params\":{");
     match trigger {
         Trigger::LevelUp { tier } => {
-            out.extend_from_slice(b"\"tier\":");
+            out.bytes(b"\"tier\":");
             push_text(out, tier);
         }
         Trigger::PointsExpiring { points, last, days } => {
-            out.extend_from_slice(b"\"points\":");
+            out.bytes(b"\"points\":");
             push_micros(out, *points);
-            out.extend_from_slice(b",\"last_day\":\"");
+            out.bytes(b",\"last_day\":\"");
             last.write(out);
-            out.extend_from_slice(format!("\",\"days\":{days}").as_bytes());
+            out.bytes(format!("\",\"days\":{days}").as_bytes());
         }
         Trigger::TierAtRisk { tier, to, on, needed } => {
-            out.extend_from_slice(b"\"tier\":");
+            out.bytes(b"\"tier\":");
             push_text(out, tier);
-            out.extend_from_slice(b",\"to\":");
+            out.bytes(b",\"to\":");
             push_text(out, to);
-            out.extend_from_slice(b",\"on\":\"");
+            out.bytes(b",\"on\":\"");
             on.write(out);
-            out.extend_from_slice(b"\",\"needed\":");
+            out.bytes(b"\",\"needed\":");
             push_micros(out, *needed);
         }
     }
-    out.push(b'}');
+    out.bytes(b"}");
 }
 
 /// Appends a profile's JSON, without a line's end.
-pub fn push_profile(out: &mut Vec<u8>, profile: &Profile<'_>) {
-    out.extend_from_slice(b"{\"event_id\":\"");
+pub fn push_profile(out: &mut impl Append, profile: &Profile<'_>) {
+    out.bytes(b"{\"event_id\":\"");
     profile.id.write(out);
-    out.extend_from_slice(b"\",\"event_type\":\"PlayerProfile\",\"schema_version\":1,\"brand_id\":");
+    out.bytes(b"\",\"event_type\":\"PlayerProfile\",\"schema_version\":1,\"brand_id\":");
     push_text(out, profile.brand);
-    out.extend_from_slice(b",\"player_id\":");
+    out.bytes(b",\"player_id\":");
     push_text(out, profile.player);
-    out.extend_from_slice(b",\"seq\":");
+    out.bytes(b",\"seq\":");
     push_number(out, profile.seq);
     for name in [",\"occurred_at\":", ",\"as_of\":"] {
-        out.extend_from_slice(name.as_bytes());
+        out.bytes(name.as_bytes());
         push_instant(out, profile.as_of);
     }
-    out.extend_from_slice(b",\"cause_event_id\":null,\"config_version\":");
+    out.bytes(b",\"cause_event_id\":null,\"config_version\":");
     push_number(out, profile.config_version);
-    out.extend_from_slice(b",\"tier\":");
+    out.bytes(b",\"tier\":");
     push_text(out, profile.tier);
-    out.extend_from_slice(b",\"earned_tier\":");
+    out.bytes(b",\"earned_tier\":");
     push_text(out, profile.earned_tier);
-    out.extend_from_slice(b",\"forced\":");
+    out.bytes(b",\"forced\":");
     match &profile.forced {
-        None => out.extend_from_slice(b"null"),
+        None => out.bytes(b"null"),
         Some((tier, mode, until)) => {
-            out.extend_from_slice(b"{\"tier\":");
+            out.bytes(b"{\"tier\":");
             push_text(out, tier);
-            out.extend_from_slice(format!(",\"mode\":\"{mode}\",\"until\":").as_bytes());
+            out.bytes(format!(",\"mode\":\"{mode}\",\"until\":").as_bytes());
             push_instant(out, *until);
-            out.push(b'}');
+            out.bytes(b"}");
         }
     }
-    out.extend_from_slice(b",\"cumulative\":");
+    out.bytes(b",\"cumulative\":");
     push_micros(out, profile.cumulative);
-    out.extend_from_slice(b",\"rolling_30d\":");
+    out.bytes(b",\"rolling_30d\":");
     push_micros(out, profile.rolling_30d);
-    out.extend_from_slice(b",\"points\":{");
+    out.bytes(b",\"points\":{");
     let names = ["available", "blocked", "accrued", "reversed", "redeemed", "expired", "adjusted"];
     for (at, (name, sum)) in names.iter().zip(profile.points).enumerate() {
-        out.extend_from_slice(format!("{}\"{name}\":", if at == 0 { "" } else { "," }).as_bytes());
+        out.bytes(format!("{}\"{name}\":", if at == 0 { "" } else { "," }).as_bytes());
         push_micros(out, sum);
     }
-    out.push(b'}');
+    out.bytes(b"}");
     for (name, instant) in [("reached_at", profile.reached_at), ("last_bet_at", profile.last_bet_at)] {
-        out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        out.bytes(format!(",\"{name}\":").as_bytes());
         match instant {
             Some(instant) => push_instant(out, instant),
-            None => out.extend_from_slice(b"null"),
+            None => out.bytes(b"null"),
         }
     }
-    out.extend_from_slice(b",\"lost\":");
+    out.bytes(b",\"lost\":");
     push_list(out, profile.lost.iter());
-    out.push(b'}');
+    out.bytes(b"}");
 }
 
 #[cfg(test)]

@@ -23,7 +23,6 @@ mod tier;
 mod time_passed;
 
 use compact_str::{CompactString, format_compact};
-use prefetch_index::prefetch_index;
 
 use crate::catalogue::{EventType, History};
 use crate::digits;
@@ -205,25 +204,6 @@ impl Player {
     #[must_use]
     pub const fn wake(&self) -> Instant {
         self.wake
-    }
-
-    /// Has the memory fetch the player, so that it is there when its next event is applied; what it refers to
-    /// follows by [`Player::prefetch_behind`], once the player itself is there.
-    pub fn prefetch(&self) {
-        fn line<T>(of: &T) {
-            prefetch_index(core::slice::from_ref(of), 0);
-        }
-        // Fields that stand in lines of their own, whichever order the compiler gave them.
-        line(&self.key);
-        line(&self.seq);
-        line(&self.cumulative);
-        line(&self.days);
-        line(&self.purse.available);
-        line(&self.purse.adjusted);
-        line(&self.standing);
-        line(&self.wake);
-        line(&self.memory);
-        line(&self.rare);
     }
 
     /// Has the memory fetch what the next event will look at beside the player itself.

@@ -14,6 +14,7 @@ pub mod yaml;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::digits::Append;
 use crate::money::{Decimal, Micros, write_quoted};
 use crate::time::{Instant, Zone};
 
@@ -35,9 +36,9 @@ impl Factor {
     }
 
     /// Appends the plain form in quotes.
-    pub fn write_quoted(self, out: &mut Vec<u8>) {
+    pub fn write_quoted(self, out: &mut impl Append) {
         if self == Self::ONE {
-            return out.extend_from_slice(b"\"1\"");
+            return out.bytes(b"\"1\"");
         }
         write_quoted(out, i128::from(self.0), 4);
     }

@@ -5,8 +5,9 @@
 //! fires timers, and closes the epoch with the facts that follow. Logical time, order and state are a
 //! function of the input alone: not of epochs, of workers, or of when anything ran.
 //!
-//! Reading order: this file, `ordering`, `players`, `wheel`, `outbox`, `snapshot`.
+//! Reading order: this file, `ordering`, `players`, `index`, `wheel`, `outbox`, `snapshot`.
 
+mod index;
 mod ordering;
 mod outbox;
 mod players;
@@ -286,27 +287,33 @@ impl Ledger {
 
     /// Applies records in their order.
     fn apply_all(&mut self, ready: &[Pending]) {
-        // The memory fetches records, then players, then what these refer to, while those before are applied.
+        // The memory fetches records, then their texts, then players, then what these refer to, while those before are applied:
+        // each step is asked for when what it is known by has come.
         const STEP: usize = 16;
-        const RING: usize = 3 * STEP;
+        const RING: usize = 2 * STEP;
         let (job, reference) = (Arc::clone(&self.job), Arc::clone(&self.reference));
         let ordering = std::mem::take(&mut self.ordering);
+        let record = |at: usize| ready.get(at).map(|pending| ordering.record(pending));
         let mut slots = [None; RING];
-        for (at, pending) in ready.iter().take(3 * STEP).enumerate() {
+        for pending in ready.iter().take(4 * STEP) {
             ordering.prefetch(pending);
-            slots[at] = self.players.guess(ordering.record(pending).1.key);
+        }
+        for (at, slot) in slots.iter_mut().enumerate() {
+            *slot = record(at).and_then(|(_, packed)| self.players.guess(packed.key));
         }
         for (at, pending) in ready.iter().enumerate() {
-            if let Some(far) = ready.get(at + 3 * STEP) {
+            if let Some(far) = ready.get(at + 4 * STEP) {
                 ordering.prefetch(far);
+            }
+            if let Some((parcel, packed)) = record(at + 3 * STEP) {
+                parcel.prefetch_behind(packed);
+                self.players.prefetch(packed.key);
             }
             if let Some(slot) = slots[(at + STEP) % RING] {
                 self.players.get(slot).prefetch_behind();
             }
             let guess = slots[at % RING].take();
-            if let Some(near) = ready.get(at + 2 * STEP) {
-                slots[(at + 2 * STEP) % RING] = self.players.guess(ordering.record(near).1.key);
-            }
+            slots[at % RING] = record(at + 2 * STEP).and_then(|(_, packed)| self.players.guess(packed.key));
             let (parcel, packed) = ordering.record(pending);
             if let Some(partition) = job.partitions.get(packed.partition as usize) {
                 let event = parcel.event(packed, &partition.topic, partition.number);

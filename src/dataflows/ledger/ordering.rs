@@ -125,7 +125,7 @@ impl Ordering {
         }
     }
 
-    /// Has the memory fetch a record.
+    /// Has the memory fetch a record, without what it refers to.
     pub(super) fn prefetch(&self, pending: &Pending) {
         if let Some(Some(held)) = self.parcels.get(pending.parcel as usize) {
             held.parcel.prefetch(pending.record as usize);

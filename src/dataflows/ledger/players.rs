@@ -1,14 +1,14 @@
 //! The players of one worker: found by key, kept in place, listed when they changed.
 
-use hashbrown::HashTable;
 use prefetch_index::prefetch_index;
 use tidemark_domain::player::Player;
 
+use super::index::Index;
 use super::wheel::PHASE_MS_MAX;
 
 /// Where a player is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Slot(u32);
+pub(crate) struct Slot(pub(super) u32);
 
 /// Players stand in chunks, so that growing never moves them.
 const CHUNK_BITS: u32 = 10;
@@ -17,7 +17,7 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 /// See the module's words.
 #[derive(Default)]
 pub(super) struct Players {
-    table: HashTable<(u32, u32)>,
+    index: Index,
     chunks: Vec<Vec<Kept>>,
     /// The key group of each, once more: one look at all of them is to cost little.
     groups: Vec<u8>,
@@ -30,9 +30,11 @@ pub(super) struct Players {
     bytes: u64,
 }
 
+/// A player and what is noted of it, in whole lines of memory; the first one begins with the hash.
+#[repr(C, align(64))]
 struct Kept {
-    player: Player,
     hash: u64,
+    player: Player,
     scheduled: i64,
     group: u8,
     changed: bool,
@@ -40,6 +42,9 @@ struct Kept {
     /// Its bytes when it was last written to a snapshot.
     bytes: u32,
 }
+
+/// Seven lines for each player: memory is asked for that many, and `docs/sizing.md` counts them.
+const _: () = assert!(size_of::<Kept>() == 7 * 64, "a player takes other lines of memory than before");
 
 impl Kept {
     /// It is written to a snapshot: what all players weigh then, with its own weight renewed.
@@ -61,13 +66,19 @@ impl Players {
         &mut self.chunks[(slot.0 >> CHUNK_BITS) as usize][slot.0 as usize & (CHUNK - 1)]
     }
 
+    /// Has the memory fetch what [`Players::guess`] will look at.
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
     /// Who the player of a hash may be; to be asked before it is believed. The memory begins to fetch it.
     pub(super) fn guess(&self, hash: u64) -> Option<Slot> {
-        let tag = (hash >> 32) as u32;
-        let slot = self.table.find(hash, |(known, _)| *known == tag).map(|(_, slot)| Slot(*slot))?;
+        let slot = self.index.find(hash, |_| true)?;
         let kept = self.kept(slot);
-        prefetch_index(std::slice::from_ref(&kept.hash), 0);
-        kept.player.prefetch();
+        for at in (0..size_of::<Kept>() / size_of::<u64>()).step_by(8) {
+            // An index behind the hash is no error here: there the player stands.
+            prefetch_index(std::slice::from_ref(&kept.hash), at);
+        }
         Some(slot)
     }
 
@@ -77,9 +88,7 @@ impl Players {
 
     /// The player of that key, whose hash is `hash`.
     pub(super) fn find(&self, hash: u64, brand: &str, player: Option<&str>) -> Option<Slot> {
-        let tag = (hash >> 32) as u32;
-        let found = self.table.find(hash, |(known, slot)| *known == tag && self.is(Slot(*slot), brand, player))?;
-        Some(Slot(found.1))
+        self.index.find(hash, |slot| self.is(slot, brand, player))
     }
 
     /// Whether the player there has that key: a guess is to be asked.
@@ -109,11 +118,9 @@ impl Players {
         self.changed.push(slot);
         self.groups.push(group);
         let chunks = &self.chunks;
-        self.table.insert_unique(hash, ((hash >> 32) as u32, slot.0), |(_, slot)| {
-            chunks
-                .get((slot >> CHUNK_BITS) as usize)
-                .and_then(|chunk| chunk.get(*slot as usize & (CHUNK - 1)))
-                .map_or(0, |kept| kept.hash)
+        self.index.insert(hash, slot, |other| {
+            let chunk = chunks.get((other.0 >> CHUNK_BITS) as usize);
+            chunk.and_then(|kept| kept.get(other.0 as usize & (CHUNK - 1))).map_or(0, |kept| kept.hash)
         });
         slot
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use arrayvec::ArrayVec;
 use tidemark_domain::catalogue::Field;
 
 use super::super::json::{Kind, Value};
@@ -11,42 +12,31 @@ use super::simple::Name;
 pub(super) struct Fields<'a> {
     /// For each field one more than its place below; 0 where it is absent.
     places: [u8; PLACES],
-    inline: [Value<'a>; INLINE],
+    inline: ArrayVec<Value<'a>, INLINE>,
     more: Vec<Value<'a>>,
-    count: usize,
     unknown: Unknown<'a>,
 }
 
 const PLACES: usize = 128;
 const INLINE: usize = 20;
-const NOTHING: Value<'static> = Value { kind: Kind::Null, text: "" };
 
 /// Keys that the catalogue does not know; they may not stand twice either.
 #[derive(Default)]
 struct Unknown<'a> {
-    few: [&'a str; 8],
-    count: usize,
+    few: ArrayVec<&'a str, 8>,
     many: BTreeSet<String>,
 }
 
 impl<'a> Unknown<'a> {
     /// Takes a key of a simple record; says whether it is a new one and there is room.
     fn insert_plain(&mut self, key: &'a str) -> bool {
-        let (known, free) = self.few.split_at_mut(self.count);
-        match free.first_mut() {
-            Some(slot) if !known.contains(&key) => {
-                *slot = key;
-                self.count += 1;
-                true
-            }
-            _ => false,
-        }
+        !self.few.contains(&key) && self.few.try_push(key).is_ok()
     }
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new() -> Self {
-        Self { places: [0; PLACES], inline: [NOTHING; INLINE], more: Vec::new(), count: 0, unknown: Unknown::default() }
+        Self { places: [0; PLACES], inline: ArrayVec::new(), more: Vec::new(), unknown: Unknown::default() }
     }
 
     /// Takes a member of a simple record; says whether its key is new.
@@ -72,12 +62,10 @@ impl<'a> Fields<'a> {
         if *place != 0 {
             return false;
         }
-        *place = (self.count + 1) as u8;
-        match self.inline.get_mut(self.count) {
-            Some(slot) => *slot = value,
-            None => self.more.push(value),
+        *place = (self.inline.len() + self.more.len() + 1) as u8;
+        if let Err(full) = self.inline.try_push(value) {
+            self.more.push(full.element());
         }
-        self.count += 1;
         true
     }
 

@@ -72,8 +72,14 @@ pub(super) fn walk<'a>(text: &'a str, habit: &mut Habit, mut member: impl FnMut(
 
 /// Whether there is nothing but printable ASCII, and no backslash.
 fn is_plain(bytes: &[u8]) -> bool {
-    // Without a way out early, so that sixteen bytes are compared at a time.
-    bytes.iter().fold(0_u8, |odd, byte| odd | u8::from(byte.wrapping_sub(0x20) > 0x5e) | u8::from(*byte == b'\\')) == 0
+    // Without a way out early, so that sixteen bytes are compared at a time; the last sixteen may be looked at twice.
+    let odd = |part: &[u8]| {
+        part.iter().fold(0_u8, |odd, byte| odd | u8::from(byte.wrapping_sub(0x20) > 0x5e) | u8::from(*byte == b'\\'))
+    };
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let whole = chunks.iter().fold(0, |before, chunk| before | odd(chunk));
+    let last = bytes.last_chunk::<16>().map_or_else(|| odd(rest), |chunk| odd(chunk));
+    whole | last == 0
 }
 
 fn members<'a>(text: &'a str, habit: &mut Habit, member: &mut impl FnMut(Name<'a>, Value<'a>) -> bool) -> Option<()> {
