@@ -350,11 +350,12 @@ impl Parcel {
     /// Has the memory fetch a record; what it refers to follows by [`Parcel::prefetch_behind`], once the record itself is there.
     pub(crate) fn prefetch(&self, record: usize) {
         let Some(packed) = self.records.get(record) else { return };
-        // Fields that stand in lines of their own, whichever order the compiler gave them.
+        // Nowhere a whole line between two of them, in the order that the compiler gives the fields.
         prefetch_index(packed.own.as_slice(), 0);
-        prefetch_index(packed.details.as_slice(), 0);
+        prefetch_index(std::slice::from_ref(&packed.key), 0);
+        prefetch_index(std::slice::from_ref(&packed.brand), 0);
         prefetch_index(packed.details.as_slice(), 4);
-        prefetch_index(std::slice::from_ref(&packed.amounts), 0);
+        prefetch_index(std::slice::from_ref(&packed.flags), 0);
     }
 
     /// Has the memory fetch a record's text and amounts.

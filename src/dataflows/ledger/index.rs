@@ -24,7 +24,7 @@ const fn tag(hash: u64) -> u32 {
 }
 
 impl Index {
-    /// The place after `after` in the order of search.
+    /// A place by a number that may be beyond the last one: the first follows it.
     const fn wrapped(&self, at: usize) -> usize {
         at & self.places.len().wrapping_sub(1)
     }
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn everybody_is_found_whoever_shares_a_place_or_a_hash() {
-        // Three of each hash, and hashes that begin their search close to each other.
-        let hash_of = |slot: Slot| u64::from(slot.0 / 3) << 33 | u64::from(slot.0 / 3 % 7);
+        // Three of each hash, and hashes that begin their search close to each other, at the last places of all.
+        let hash_of = |slot: Slot| u64::from(slot.0 / 3) << 33 | (u64::from(u32::MAX) - u64::from(slot.0 / 3 % 7));
         let mut index = Index::default();
         assert_eq!(index.find(5, |_| true), None);
         index.prefetch(5);

@@ -298,6 +298,10 @@ impl Ledger {
         for pending in ready.iter().take(4 * STEP) {
             ordering.prefetch(pending);
         }
+        for (parcel, packed) in (0..3 * STEP).map_while(record) {
+            parcel.prefetch_behind(packed);
+            self.players.prefetch(packed.key);
+        }
         for (at, slot) in slots.iter_mut().enumerate() {
             *slot = record(at).and_then(|(_, packed)| self.players.guess(packed.key));
         }
