@@ -318,6 +318,30 @@ fn the_rules_depend_on_nothing_that_could_do_io() {
     assert!(foreign.is_empty(), "tidemark-domain depends on {foreign:?}; if they do no I/O, add them to the list here");
 }
 
+/// The fuzz targets take modules by their paths, and are built by nobody in between.
+#[test]
+fn the_fuzz_targets_have_the_libraries_that_they_need() {
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let (mut seen, mut modules) = (0, sources("src/sources/decode"));
+    modules.extend(sources("src/sources/json"));
+    for (file, text) in modules.iter().filter(|(file, _)| !file.ends_with("tests.rs")) {
+        for line in text.lines().filter_map(|line| line.strip_prefix("use ").or_else(|| line.strip_prefix("pub use "))) {
+            let library = words(line).next().unwrap_or_default().replace('_', "-");
+            let own = ["std", "core", "super", "self", "crate"].contains(&library.as_str());
+            // A module beside it: `use quotes::Quotes`.
+            if own || file.ends_with("/mod.rs") && modules.iter().any(|(each, _)| each.ends_with(&format!("/{library}.rs"))) {
+                continue;
+            }
+            seen += 1;
+            assert!(
+                manifest.lines().any(|each| each.starts_with(&format!("{library} ="))),
+                "{file} uses {library}: fuzz/Cargo.toml"
+            );
+        }
+    }
+    assert!(seen > 5, "{seen} uses of libraries");
+}
+
 #[test]
 fn every_link_of_every_page_leads_somewhere() {
     let mut broken = Vec::new();

@@ -6,6 +6,7 @@
 mod body;
 mod fields;
 mod names;
+mod quotes;
 mod simple;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use super::json::{self, Kind, Problem, Value};
 
 use body::{Amounts, Body};
 use fields::Fields;
-use simple::Habit;
+use simple::Known;
 
 pub use words::{Bet, By, Decoded, Detail, Publication, Rejected, Verdict};
 
@@ -49,7 +50,7 @@ fn wrong<T>(field: Field, what: &'static str) -> Read<T> {
 #[derive(Default)]
 pub struct Scratch {
     bytes: Vec<u8>,
-    habit: Habit,
+    known: Known,
 }
 
 impl std::fmt::Debug for Scratch {
@@ -64,7 +65,7 @@ impl std::fmt::Debug for Scratch {
 /// Why the record is a dead letter.
 pub fn decode<'a>(text: &'a str, scratch: &mut Scratch) -> Result<Verdict<'a>, Box<Rejected>> {
     let mut fields = Fields::new();
-    if simple::walk(text, &mut scratch.habit, |name, value| fields.insert_plain(name, value)) {
+    if simple::walk(text, &mut scratch.known, |name, value| fields.insert_plain(name, value)) {
         return read(&fields, &mut scratch.bytes);
     }
     decode_any(text, &mut scratch.bytes)
@@ -206,8 +207,13 @@ fn check_forms(event_type: EventType, fields: &Fields<'_>, body: &mut Body<'_>) 
     Ok(amounts)
 }
 
+#[inline]
 fn identifier<'a>(fields: &Fields<'a>, field: Field) -> Read<Option<Cow<'a, str>>> {
-    fields.get(field).map(|value| checked_identifier(value, field)).transpose()
+    match fields.get(field) {
+        None => Ok(None),
+        Some(value) if is_plain_identifier(value) => Ok(Some(Cow::Borrowed(value.text))),
+        Some(value) => checked_identifier(value, field).map(Some),
+    }
 }
 
 /// Whether it is an identifier that needs no further look.
@@ -216,12 +222,9 @@ fn is_plain_identifier(value: Value<'_>) -> bool {
     value.kind == Kind::Plain && value.text.len().wrapping_sub(1) < 256
 }
 
-/// A string of 1 to 256 bytes without control characters.
-#[inline]
+/// A string of 1 to 256 bytes without control characters, of any record.
+#[cold]
 fn checked_identifier<'a>(value: Value<'a>, field: Field) -> Read<Cow<'a, str>> {
-    if is_plain_identifier(value) {
-        return Ok(Cow::Borrowed(value.text));
-    }
     let Some(text) = value.string() else { return wrong(field, "is not a string") };
     if text.is_empty() || text.len() > 256 {
         return wrong(field, "is not 1 to 256 bytes long");
@@ -232,6 +235,7 @@ fn checked_identifier<'a>(value: Value<'a>, field: Field) -> Read<Cow<'a, str>> 
     Ok(text)
 }
 
+#[inline]
 fn required<'a>(fields: &Fields<'a>, field: Field) -> Read<Cow<'a, str>> {
     identifier(fields, field)?.map_or_else(|| wrong(field, MISSING), Ok)
 }

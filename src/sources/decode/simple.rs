@@ -7,6 +7,7 @@ use tidemark_domain::catalogue::Field;
 
 use super::super::json::{Kind, Value, number};
 use super::names;
+use super::quotes::Quotes;
 
 /// A key as it stands in the text.
 #[derive(Clone, Copy)]
@@ -17,10 +18,17 @@ pub(super) enum Name<'a> {
     Unknown(&'a str),
 }
 
+/// What is kept from one record to the next.
+#[derive(Default)]
+pub(super) struct Known {
+    habit: Habit,
+    quotes: Quotes,
+}
+
 /// The keys of the records before, by their places: most records have the same ones in the same order, and
 /// one comparison tells.
 #[derive(Clone, Copy)]
-pub(super) struct Habit {
+struct Habit {
     keys: [Expected; PLACES],
 }
 
@@ -66,36 +74,30 @@ impl Habit {
 
 /// Walks the members of the object that `text` is; `member` says whether it goes on. Says whether the text
 /// is a simple record and was walked to its end.
-pub(super) fn walk<'a>(text: &'a str, habit: &mut Habit, mut member: impl FnMut(Name<'a>, Value<'a>) -> bool) -> bool {
-    is_plain(text.as_bytes()) && members(text, habit, &mut member).is_some()
+pub(super) fn walk<'a>(text: &'a str, known: &mut Known, mut member: impl FnMut(Name<'a>, Value<'a>) -> bool) -> bool {
+    let Known { habit, quotes } = known;
+    quotes.mark(text.as_bytes()) && members(text, habit, quotes, &mut member).is_some()
 }
 
-/// Whether there is nothing but printable ASCII, and no backslash.
-fn is_plain(bytes: &[u8]) -> bool {
-    // Without a way out early, so that sixteen bytes are compared at a time; the last sixteen may be looked at twice.
-    let odd = |part: &[u8]| {
-        part.iter().fold(0_u8, |odd, byte| odd | u8::from(byte.wrapping_sub(0x20) > 0x5e) | u8::from(*byte == b'\\'))
-    };
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let whole = chunks.iter().fold(0, |before, chunk| before | odd(chunk));
-    let last = bytes.last_chunk::<16>().map_or_else(|| odd(rest), |chunk| odd(chunk));
-    whole | last == 0
-}
-
-fn members<'a>(text: &'a str, habit: &mut Habit, member: &mut impl FnMut(Name<'a>, Value<'a>) -> bool) -> Option<()> {
+fn members<'a>(
+    text: &'a str,
+    habit: &mut Habit,
+    quotes: &Quotes,
+    member: &mut impl FnMut(Name<'a>, Value<'a>) -> bool,
+) -> Option<()> {
     let bytes = text.as_bytes();
     let mut at = blank(bytes, after(bytes, 0, b'{')?);
     for place in 0.. {
         let name;
         (name, at) = match habit.meets(place, bytes, at) {
             Some((field, length)) => (Name::Known(field), at + length),
-            None => key(text, at, place, habit)?,
+            None => key(text, at, place, habit, quotes)?,
         };
         let value;
         (value, at) = match bytes.get(at)? {
-            b'"' => quoted(text, at + 1)?,
-            b' ' => any(text, blank(bytes, at))?,
-            _ => any(text, at)?,
+            b'"' => quoted(text, at + 1, quotes)?,
+            b' ' => any(text, blank(bytes, at), quotes)?,
+            _ => any(text, at, quotes)?,
         };
         member(name, value).then_some(())?;
         at = match bytes.get(at)? {
@@ -115,10 +117,10 @@ fn members<'a>(text: &'a str, habit: &mut Habit, member: &mut impl FnMut(Name<'a
 }
 
 /// A key that was not expected, and the place behind its colon.
-fn key<'a>(text: &'a str, at: usize, place: usize, habit: &mut Habit) -> Option<(Name<'a>, usize)> {
+fn key<'a>(text: &'a str, at: usize, place: usize, habit: &mut Habit, quotes: &Quotes) -> Option<(Name<'a>, usize)> {
     let bytes = text.as_bytes();
     let start = after(bytes, at, b'"')?;
-    let end = quote(bytes, start)?;
+    let end = quotes.next(start)?;
     let name = name(text, start, end)?;
     if let (Name::Known(field), Some(b':')) = (name, bytes.get(end + 1)) {
         habit.learn(place, bytes, at, end + 2 - at, field);
@@ -127,15 +129,15 @@ fn key<'a>(text: &'a str, at: usize, place: usize, habit: &mut Habit) -> Option<
 }
 
 #[inline]
-fn quoted(text: &str, start: usize) -> Option<(Value<'_>, usize)> {
-    let close = quote(text.as_bytes(), start)?;
+fn quoted<'a>(text: &'a str, start: usize, quotes: &Quotes) -> Option<(Value<'a>, usize)> {
+    let close = quotes.next(start)?;
     Some((Value { kind: Kind::Plain, text: text.get(start..close)? }, close + 1))
 }
 
 /// The value that begins here, of any kind that is simple.
-fn any(text: &str, at: usize) -> Option<(Value<'_>, usize)> {
+fn any<'a>(text: &'a str, at: usize, quotes: &Quotes) -> Option<(Value<'a>, usize)> {
     match text.as_bytes().get(at)? {
-        b'"' => quoted(text, at + 1),
+        b'"' => quoted(text, at + 1, quotes),
         b'-' | b'0'..=b'9' => number(text, at),
         b'n' => literal(text, at, "null", Kind::Null),
         b't' => literal(text, at, "true", Kind::Bool),
@@ -171,21 +173,4 @@ fn blank(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
-}
-
-/// Where the next quote stands.
-#[inline]
-fn quote(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = from;
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        let differs = u64::from_le_bytes(*word) ^ (ONES * 0x22);
-        // The lowest bit set is that of the first byte that is a quote: borrows only go upwards.
-        let hits = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
-        if hits != 0 {
-            return Some(at + (hits.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
-    }
-    bytes.get(at..)?.iter().position(|byte| *byte == b'"').map(|more| at + more)
 }

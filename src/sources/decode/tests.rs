@@ -133,6 +133,13 @@ fn a_simple_record_is_read_as_the_strict_scanner_reads_it() {
         both(&BET.replace("\"b1\"", &format!("\"b1\",\"x\":{value},\"y\":{value}")));
     }
     both(&BET.replace("\"b1\"", "\"b1\",\"x\":1,\"x\":1"));
+    // Short ones, most of them shorter than what is compared at once.
+    for short in
+        ["", "{}", "{\"a\":1}", "{\"brand_id\":\"\"}", "{\"event_type\":1}", "{\"event_type\":\"\"}", "{\"a\":1,\"a\":2}"]
+    {
+        both(short);
+        both(&format!("{short} "));
+    }
     let nine: String = (0..9).map(|at| format!("\"k{at}\":1,")).collect();
     both(&BET.replacen('{', &format!("{{{nine}"), 1));
 }
