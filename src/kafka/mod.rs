@@ -299,7 +299,7 @@ pub fn consumer(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
 const LINGER: Duration = Duration::from_millis(20);
 const QUEUE_KBYTES: &str = "131072";
 /// How many kilobytes wait in a shard's producer at most.
-const SHARD_QUEUE_KBYTES: &str = "16384";
+const SHARD_QUEUE_KBYTES: &str = "8192";
 
 /// A producer; a key goes to the partition that Kafka's Java clients would choose.
 pub type Producer = BaseProducer<Context>;
@@ -486,6 +486,6 @@ mod tests {
         let mut config = producer_config(&Cluster { brokers: "k:9092".to_owned(), settings });
         batching(&mut config, LINGER, SHARD_QUEUE_KBYTES);
         let found = ["linger.ms", "compression.type", "client.id", "partitioner", "queue.buffering.max.kbytes"];
-        assert_eq!(found.map(|name| config.get(name)), [Some("7"), None, Some("x"), Some("murmur2_random"), Some("16384")]);
+        assert_eq!(found.map(|name| config.get(name)), [Some("7"), None, Some("x"), Some("murmur2_random"), Some("8192")]);
     }
 }

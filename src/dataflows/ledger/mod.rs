@@ -440,6 +440,7 @@ impl Ledger {
         let reference = Arc::clone(&self.reference);
         let now = Instant(self.logical_time);
         self.players.all_published();
+        self.outbox.expect_profiles(self.players.len());
         for slot in self.players.slots() {
             self.outbox.aim(self.players.group(slot));
             let player = self.players.get_mut(slot);

@@ -47,6 +47,9 @@ impl Notes {
     }
 }
 
+/// More bytes than nearly every profile has.
+const PROFILE_ROOM: usize = 768;
+
 /// See the module's words.
 pub(super) struct Outbox {
     lanes: Vec<Lane>,
@@ -109,6 +112,18 @@ impl Outbox {
         let body = digest_of(Topic::DeadLetters, block.bytes.get(start..).unwrap_or(&[]));
         let place = format!("{}:{}", letter.topic, letter.partition);
         self.close_line(Topic::DeadLetters, letter.digest(), body, &[place.as_bytes()]);
+    }
+
+    /// Makes room for the last profiles of so many players. Grown step by step, a block would leave behind as much again
+    /// in smaller pieces; room that is not used takes next to no memory.
+    pub(super) fn expect_profiles(&mut self, players: u32) {
+        let each = players as usize / self.lanes.len().max(1);
+        // Key groups are spread evenly, not exactly so.
+        let each = each + each / 8;
+        for lane in &mut self.lanes {
+            // Where there is not so much at once, it grows as it must.
+            drop(lane.blocks[Topic::Profiles as usize].bytes.try_reserve(each.saturating_mul(PROFILE_ROOM)));
+        }
     }
 
     /// Takes a profile; only the final one counts in the digest.
