@@ -46,8 +46,10 @@ pub struct Outgoing<'r> {
     pub key: &'r [u8],
     /// Its value.
     pub body: &'r [u8],
-    /// Its headers.
+    /// The headers that many records have, one after the other.
     pub headers: &'r [(&'r str, &'r str)],
+    /// Headers that only this one has, behind them.
+    pub own: &'r [(&'r str, &'r str)],
 }
 
 /// What a call to a producer did not come to.

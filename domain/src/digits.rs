@@ -81,6 +81,26 @@ pub fn push_line(out: &mut Vec<u8>, line: &impl Line) {
     line.write(out);
 }
 
+/// Writes a line into working memory, which keeps its length from one to the next.
+#[inline]
+pub(crate) fn line_in<'s>(scratch: &'s mut Vec<u8>, line: &impl Line) -> &'s [u8] {
+    if scratch.len() < PAGE {
+        scratch.resize(PAGE, 0);
+    }
+    let mut end = PAGE;
+    if let Some(room) = scratch.first_chunk_mut() {
+        let mut page = Page { room, at: 0 };
+        line.write(&mut page);
+        end = page.at;
+    }
+    if end >= PAGE {
+        scratch.clear();
+        line.write(scratch);
+        end = scratch.len();
+    }
+    scratch.get(..end).unwrap_or(scratch)
+}
+
 /// The two decimal digits of every number below 100, the tens in the low byte.
 const PAIRS: [u16; 100] = {
     let mut table = [0; 100];
@@ -257,6 +277,9 @@ mod tests {
             let mut out = b">".to_vec();
             push_line(&mut out, &Parts(&parts));
             assert_eq!(out, [b">", &parts.concat()[..]].concat(), "{len}");
+            for mut scratch in [Vec::new(), vec![b's'; PAGE / 2], vec![b's'; 2 * PAGE]] {
+                assert_eq!(line_in(&mut scratch, &Parts(&parts)), parts.concat(), "{len}");
+            }
         }
     }
 

@@ -181,13 +181,8 @@ impl Decimal {
     }
 
     /// Appends the plain form: no exponent, no trailing zeros.
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut impl Append) {
         write_plain(out, self.mantissa, self.scale);
-    }
-
-    /// Appends the plain form in quotes.
-    pub fn write_quoted(self, out: &mut impl Append) {
-        write_quoted(out, self.mantissa, self.scale);
     }
 }
 
@@ -263,13 +258,8 @@ impl Micros {
     }
 
     /// Appends the plain form: no exponent, no trailing zeros.
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut impl Append) {
         write_plain(out, self.0, 6);
-    }
-
-    /// Appends the plain form in quotes.
-    pub fn write_quoted(self, out: &mut impl Append) {
-        write_quoted(out, self.0, 6);
     }
 }
 
@@ -375,7 +365,13 @@ const fn goes_up(beside_half: Ordering, odd: bool) -> bool {
 
 /// Appends `mantissa` x 10^-`scale` in plain form, without trailing zeros behind the point.
 #[inline]
-fn write_plain(out: &mut impl Append, mantissa: i128, scale: u8) {
+pub(crate) fn write_plain(out: &mut impl Append, mantissa: i128, scale: u8) {
+    // Half of what a posting says: weight, multiplier, what is blocked.
+    if let Ok(digit @ 0..10) = u64::try_from(mantissa)
+        && (scale == 0 || digit == 0)
+    {
+        return out.word(u64::from(b'0') + digit, 1);
+    }
     if mantissa < 0 {
         out.bytes(b"-");
     }
@@ -390,14 +386,6 @@ fn write_plain(out: &mut impl Append, mantissa: i128, scale: u8) {
 fn millionths(magnitude: u128, scale: u8) -> Option<u64> {
     const TENS: [u64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
     u64::try_from(magnitude).ok()?.checked_mul(*TENS.get(usize::from(scale))?)
-}
-
-/// The same in quotes.
-#[inline]
-pub(crate) fn write_quoted(out: &mut impl Append, mantissa: i128, scale: u8) {
-    out.bytes(b"\"");
-    write_plain(out, mantissa, scale);
-    out.bytes(b"\"");
 }
 
 /// The same without a sign, for numbers of any size.
@@ -434,6 +422,11 @@ mod tests {
         for (written, printed) in [
             ("0", "0"),
             ("0.0", "0"),
+            ("7", "7"),
+            ("9.00", "9"),
+            ("10", "10"),
+            ("0.7", "0.7"),
+            ("-7", "-7"),
             ("00012.50", "12.5"),
             ("0.000000000000000001", "0.000000000000000001"),
             ("999999999999999.123456789012", "999999999999999.123456789012"),
@@ -483,15 +476,13 @@ mod tests {
         fn the_short_and_the_long_form_agree(digits in proptest::prelude::any::<u64>(), shift in 0_u32..64, zeros in 0_u32..12, scale in 0_u8..19, negative: bool) {
             let magnitude = u128::from(digits >> shift) * 10_u128.pow(zeros);
             let mantissa = i128::try_from(magnitude).unwrap() * if negative { -1 } else { 1 };
-            let (mut short, mut quoted, mut long) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut short, mut long) = (Vec::new(), Vec::new());
             write_plain(&mut short, mantissa, scale);
-            write_quoted(&mut quoted, mantissa, scale);
             if mantissa < 0 {
                 long.push(b'-');
             }
             write_long(&mut long, magnitude, scale);
             proptest::prop_assert_eq!(&short, &long);
-            proptest::prop_assert_eq!(quoted, [&b"\""[..], &long[..], b"\""].concat());
         }
 
         #[test]

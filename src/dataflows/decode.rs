@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tidemark_domain::catalogue::EventType;
+use tidemark_domain::digits;
 use tidemark_domain::fact::DeadKind;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
@@ -121,7 +122,7 @@ impl Decoder {
 
     fn decode_batch(&mut self, partition: u32, batch: &Batch, clock: &mut Clock, parcels: &mut [Parcel]) {
         // Nearly always everything is UTF-8, and one look at all of it is enough.
-        let whole = std::str::from_utf8(&batch.bytes).ok();
+        let whole = simdutf8::basic::from_utf8(&batch.bytes).ok();
         self.report.events_in += batch.records.len() as u64;
         for record in &batch.records {
             let text = match whole {
@@ -189,10 +190,10 @@ impl Decoder {
             return;
         }
         self.key.clear();
-        self.key.extend_from_slice(decoded.brand.as_bytes());
+        digits::push(&mut self.key, decoded.brand.as_bytes());
         if let Some(player) = &decoded.player {
             self.key.push(b':');
-            self.key.extend_from_slice(player.as_bytes());
+            digits::push(&mut self.key, player.as_bytes());
         }
         let group = Spread::group(&self.key);
         let settled = Settled {

@@ -193,6 +193,7 @@ impl Brokers for Kafka {
             brokers: self.cluster.brokers.clone(),
             id: id.to_owned(),
             group: self.group(group)?,
+            prepared: (Vec::new(), OwnedHeaders::new_with_capacity(0)),
         }))
     }
 
@@ -233,6 +234,8 @@ struct Transactional {
     brokers: String,
     id: String,
     group: Option<Arc<ConsumerGroupMetadata>>,
+    /// The headers that many records have, as texts and as librdkafka has them.
+    prepared: (Vec<(String, String)>, OwnedHeaders),
 }
 
 /// What librdkafka says, as one of the kinds that matter.
@@ -258,6 +261,21 @@ impl Transactional {
     fn why(&self) -> String {
         self.client.context().last_error().map(|why| format!(" ({why})")).unwrap_or_default()
     }
+
+    /// Headers for a record: those that many have are copied as they are, which is less than to make each anew.
+    fn headers(&mut self, record: &Outgoing<'_>) -> OwnedHeaders {
+        let (texts, headers) = &mut self.prepared;
+        if !texts.iter().map(|(key, value)| (&**key, &**value)).eq(record.headers.iter().copied()) {
+            *texts = record.headers.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            *headers = with(OwnedHeaders::new_with_capacity(record.headers.len()), record.headers);
+        }
+        with(headers.clone(), record.own)
+    }
+}
+
+/// Appends headers.
+fn with(headers: OwnedHeaders, more: &[(&str, &str)]) -> OwnedHeaders {
+    more.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(*value) }))
 }
 
 impl Transactions for Transactional {
@@ -273,10 +291,7 @@ impl Transactions for Transactional {
     }
 
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), Refused> {
-        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        for (key, value) in record.headers {
-            headers = headers.insert(Header { key, value: Some(*value) });
-        }
+        let headers = self.headers(&record);
         let mut message = BaseRecord::to(record.topic).key(record.key).payload(record.body).headers(headers);
         if let Some(partition) = record.partition {
             message = message.partition(partition.cast_signed());

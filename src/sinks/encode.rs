@@ -93,18 +93,14 @@ fn push_escaped(out: &mut impl Append, text: &str) {
 }
 
 fn push_micros(out: &mut impl Append, value: Micros) {
-    value.write_quoted(out);
+    out.bytes(b"\"");
+    value.write(out);
+    out.bytes(b"\"");
 }
 
 fn push_instant(out: &mut impl Append, value: Instant) {
-    push_written(out, value.text());
-}
-
-/// An instant as it is written.
-#[inline]
-fn push_written(out: &mut impl Append, text: [u8; 24]) {
     out.bytes(b"\"");
-    out.bytes(&text);
+    value.write(out);
     out.bytes(b"\"");
 }
 
@@ -130,55 +126,55 @@ struct FactLine<'f, 'a>(&'f Fact<'a>);
 impl Line for FactLine<'_, '_> {
     #[inline]
     fn write(&self, out: &mut impl Append) {
-        write_fact(out, self.0);
+        let fact = self.0;
+        if let FactKind::Audited(audited) = &fact.kind {
+            push_audited(out, audited);
+            return;
+        }
+        out.bytes(b"{\"event_id\":\"");
+        fact.id.write(out);
+        out.bytes(b"\",\"event_type\":\"");
+        push(out, fact.kind.event_type().as_bytes());
+        out.bytes(b"\",\"schema_version\":1,\"brand_id\":\"");
+        push_inner(out, fact.brand);
+        match fact.player {
+            Some(player) => {
+                out.bytes(b"\",\"player_id\":\"");
+                push_inner(out, player);
+                out.bytes(b"\",\"seq\":");
+            }
+            None => out.bytes(b"\",\"player_id\":null,\"seq\":"),
+        }
+        push_number(out, fact.seq);
+        out.bytes(b",\"occurred_at\":\"");
+        let occurred_at = fact.occurred_at.text();
+        out.bytes(&occurred_at);
+        out.bytes(b"\",\"as_of\":\"");
+        out.bytes(&if fact.as_of == fact.occurred_at { occurred_at } else { fact.as_of.text() });
+        match fact.cause {
+            Some(cause) => {
+                out.bytes(b"\",\"cause_event_id\":\"");
+                push_inner(out, cause);
+                out.bytes(b"\",\"config_version\":");
+            }
+            None => out.bytes(b"\",\"cause_event_id\":null,\"config_version\":"),
+        }
+        push_number(out, fact.config_version);
+        if fact.late {
+            out.bytes(b",\"late\":true");
+        }
+        if fact.clamped {
+            out.bytes(b",\"clamped\":true");
+        }
+        match &fact.kind {
+            FactKind::PointsPosted(posted) => push_posted(out, posted),
+            FactKind::TierChanged(changed) => push_tier(out, changed, fact.as_of),
+            FactKind::GrantIssued(grant) => push_grant(out, grant, fact),
+            FactKind::TriggerFired(trigger) => push_trigger(out, trigger),
+            FactKind::Audited(_) => {}
+        }
+        out.bytes(b"}");
     }
-}
-
-#[inline]
-fn write_fact(out: &mut impl Append, fact: &Fact<'_>) {
-    if let FactKind::Audited(audited) = &fact.kind {
-        push_audited(out, audited);
-        return;
-    }
-    out.bytes(b"{\"event_id\":\"");
-    fact.id.write(out);
-    out.bytes(b"\",\"event_type\":\"");
-    push(out, fact.kind.event_type().as_bytes());
-    out.bytes(b"\",\"schema_version\":1,\"brand_id\":");
-    push_text(out, fact.brand);
-    out.bytes(b",\"player_id\":");
-    match fact.player {
-        Some(player) => push_text(out, player),
-        None => out.bytes(b"null"),
-    }
-    out.bytes(b",\"seq\":");
-    push_number(out, fact.seq);
-    out.bytes(b",\"occurred_at\":");
-    let occurred_at = fact.occurred_at.text();
-    push_written(out, occurred_at);
-    out.bytes(b",\"as_of\":");
-    push_written(out, if fact.as_of == fact.occurred_at { occurred_at } else { fact.as_of.text() });
-    out.bytes(b",\"cause_event_id\":");
-    match fact.cause {
-        Some(cause) => push_text(out, cause),
-        None => out.bytes(b"null"),
-    }
-    out.bytes(b",\"config_version\":");
-    push_number(out, fact.config_version);
-    if fact.late {
-        out.bytes(b",\"late\":true");
-    }
-    if fact.clamped {
-        out.bytes(b",\"clamped\":true");
-    }
-    match &fact.kind {
-        FactKind::PointsPosted(posted) => push_posted(out, posted),
-        FactKind::TierChanged(changed) => push_tier(out, changed, fact.as_of),
-        FactKind::GrantIssued(grant) => push_grant(out, grant, fact),
-        FactKind::TriggerFired(trigger) => push_trigger(out, trigger),
-        FactKind::Audited(_) => {}
-    }
-    out.bytes(b"}");
 }
 
 /// The canonical record with its hash put in.
@@ -193,22 +189,23 @@ fn push_audited(out: &mut impl Append, audited: &Audited<'_>) {
 fn push_posted(out: &mut impl Append, posted: &PointsPosted<'_>) {
     out.bytes(b",\"entry_type\":\"");
     push(out, posted.entry.name().as_bytes());
-    out.bytes(b"\",\"points\":");
-    push_micros(out, posted.points);
-    out.bytes(b",\"balance_after\":{\"available\":");
-    push_micros(out, posted.available);
-    out.bytes(b",\"blocked\":");
-    push_micros(out, posted.blocked);
-    out.bytes(b"}");
+    out.bytes(b"\",\"points\":\"");
+    posted.points.write(out);
+    out.bytes(b"\",\"balance_after\":{\"available\":\"");
+    posted.available.write(out);
+    out.bytes(b"\",\"blocked\":\"");
+    posted.blocked.write(out);
+    out.bytes(b"\"}");
     if let Some(bet) = &posted.bet {
-        out.bytes(b",\"bet_id\":");
-        push_text(out, bet.bet_id);
-        out.bytes(b",\"base_amount\":");
-        push_micros(out, bet.base_amount);
-        out.bytes(b",\"weight\":");
-        bet.weight.write_quoted(out);
-        out.bytes(b",\"multiplier\":");
-        bet.multiplier.write_quoted(out);
+        out.bytes(b",\"bet_id\":\"");
+        push_inner(out, bet.bet_id);
+        out.bytes(b"\",\"base_amount\":\"");
+        bet.base_amount.write(out);
+        out.bytes(b"\",\"weight\":\"");
+        bet.weight.write(out);
+        out.bytes(b"\",\"multiplier\":\"");
+        bet.multiplier.write(out);
+        out.bytes(b"\"");
     }
     if let Some(id) = posted.redemption_id {
         out.bytes(b",\"redemption_id\":");
@@ -257,9 +254,9 @@ fn push_grant(out: &mut impl Append, grant: &GrantIssued<'_>, fact: &Fact<'_>) {
     push_text(out, grant.currency);
     out.bytes(b",\"trigger\":");
     push_text(out, grant.trigger);
-    out.bytes(b",\"wager\":{\"multiplier\":");
-    grant.wager_multiplier.write_quoted(out);
-    out.bytes(b",\"base\":\"bonus\",\"required\":");
+    out.bytes(b",\"wager\":{\"multiplier\":\"");
+    grant.wager_multiplier.write(out);
+    out.bytes(b"\",\"base\":\"bonus\",\"required\":");
     push_micros(out, grant.required);
     out.bytes(b"},\"valid_to\":null,\"idempotency_key\":\"");
     fact.id.write(out);
@@ -297,57 +294,75 @@ fn push_trigger(out: &mut impl Append, trigger: &Trigger<'_>) {
 }
 
 /// Appends a profile's JSON, without a line's end.
-pub fn push_profile(out: &mut impl Append, profile: &Profile<'_>) {
-    out.bytes(b"{\"event_id\":\"");
-    profile.id.write(out);
-    out.bytes(b"\",\"event_type\":\"PlayerProfile\",\"schema_version\":1,\"brand_id\":");
-    push_text(out, profile.brand);
-    out.bytes(b",\"player_id\":");
-    push_text(out, profile.player);
-    out.bytes(b",\"seq\":");
-    push_number(out, profile.seq);
-    for name in [",\"occurred_at\":", ",\"as_of\":"] {
-        out.bytes(name.as_bytes());
-        push_instant(out, profile.as_of);
-    }
-    out.bytes(b",\"cause_event_id\":null,\"config_version\":");
-    push_number(out, profile.config_version);
-    out.bytes(b",\"tier\":");
-    push_text(out, profile.tier);
-    out.bytes(b",\"earned_tier\":");
-    push_text(out, profile.earned_tier);
-    out.bytes(b",\"forced\":");
-    match &profile.forced {
-        None => out.bytes(b"null"),
-        Some((tier, mode, until)) => {
-            out.bytes(b"{\"tier\":");
-            push_text(out, tier);
-            out.bytes(format!(",\"mode\":\"{mode}\",\"until\":").as_bytes());
-            push_instant(out, *until);
-            out.bytes(b"}");
+pub fn push_profile(out: &mut Vec<u8>, profile: &Profile<'_>) {
+    push_line(out, &ProfileLine(profile));
+}
+
+/// A profile's JSON.
+struct ProfileLine<'p, 'a>(&'p Profile<'a>);
+
+impl Line for ProfileLine<'_, '_> {
+    #[inline]
+    fn write(&self, out: &mut impl Append) {
+        let profile = self.0;
+        out.bytes(b"{\"event_id\":\"");
+        profile.id.write(out);
+        out.bytes(b"\",\"event_type\":\"PlayerProfile\",\"schema_version\":1,\"brand_id\":");
+        push_text(out, profile.brand);
+        out.bytes(b",\"player_id\":");
+        push_text(out, profile.player);
+        out.bytes(b",\"seq\":");
+        push_number(out, profile.seq);
+        for name in [",\"occurred_at\":", ",\"as_of\":"] {
+            out.bytes(name.as_bytes());
+            push_instant(out, profile.as_of);
         }
-    }
-    out.bytes(b",\"cumulative\":");
-    push_micros(out, profile.cumulative);
-    out.bytes(b",\"rolling_30d\":");
-    push_micros(out, profile.rolling_30d);
-    out.bytes(b",\"points\":{");
-    let names = ["available", "blocked", "accrued", "reversed", "redeemed", "expired", "adjusted"];
-    for (at, (name, sum)) in names.iter().zip(profile.points).enumerate() {
-        out.bytes(format!("{}\"{name}\":", if at == 0 { "" } else { "," }).as_bytes());
-        push_micros(out, sum);
-    }
-    out.bytes(b"}");
-    for (name, instant) in [("reached_at", profile.reached_at), ("last_bet_at", profile.last_bet_at)] {
-        out.bytes(format!(",\"{name}\":").as_bytes());
-        match instant {
-            Some(instant) => push_instant(out, instant),
+        out.bytes(b",\"cause_event_id\":null,\"config_version\":");
+        push_number(out, profile.config_version);
+        out.bytes(b",\"tier\":");
+        push_text(out, profile.tier);
+        out.bytes(b",\"earned_tier\":");
+        push_text(out, profile.earned_tier);
+        out.bytes(b",\"forced\":");
+        match &profile.forced {
             None => out.bytes(b"null"),
+            Some((tier, mode, until)) => {
+                out.bytes(b"{\"tier\":");
+                push_text(out, tier);
+                out.bytes(format!(",\"mode\":\"{mode}\",\"until\":").as_bytes());
+                push_instant(out, *until);
+                out.bytes(b"}");
+            }
         }
+        out.bytes(b",\"cumulative\":");
+        push_micros(out, profile.cumulative);
+        out.bytes(b",\"rolling_30d\":");
+        push_micros(out, profile.rolling_30d);
+        let names = [
+            ",\"points\":{\"available\":",
+            ",\"blocked\":",
+            ",\"accrued\":",
+            ",\"reversed\":",
+            ",\"redeemed\":",
+            ",\"expired\":",
+            ",\"adjusted\":",
+        ];
+        for (name, sum) in names.iter().zip(profile.points) {
+            out.bytes(name.as_bytes());
+            push_micros(out, sum);
+        }
+        out.bytes(b"}");
+        for (name, instant) in [(",\"reached_at\":", profile.reached_at), (",\"last_bet_at\":", profile.last_bet_at)] {
+            out.bytes(name.as_bytes());
+            match instant {
+                Some(instant) => push_instant(out, instant),
+                None => out.bytes(b"null"),
+            }
+        }
+        out.bytes(b",\"lost\":");
+        push_list(out, profile.lost.iter());
+        out.bytes(b"}");
     }
-    out.bytes(b",\"lost\":");
-    push_list(out, profile.lost.iter());
-    out.bytes(b"}");
 }
 
 #[cfg(test)]

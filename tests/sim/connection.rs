@@ -423,7 +423,12 @@ impl Transactions for Producer {
             timestamp_ms: self.weather.wall_ms(),
             key: record.key.to_vec(),
             body: record.body.to_vec(),
-            headers: record.headers.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect(),
+            headers: record
+                .headers
+                .iter()
+                .chain(record.own)
+                .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
         };
         if state.write(writer, &(record.topic.to_owned(), partition), stored).is_none() {
             return Err(refused(Kind::Unclear, &format!("topic {} has no partition {partition}", record.topic)));

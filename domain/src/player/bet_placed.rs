@@ -34,7 +34,9 @@ impl Player {
         };
         self.post_bet(event, placed, &bet, now, scene);
         let number = self.remember_bet(event, now, Some(&bet));
-        self.apply_waiting(event, placed.bet_id, waiting, number, bet, now, scene);
+        if !waiting.is_empty() {
+            self.apply_waiting(event, placed.bet_id, waiting, number, bet, now, scene);
+        }
         let mut cause = Cause { ordinal: 1, ..Cause::event(event) };
         self.judge(&mut cause, now.programme, now.day, scene);
         Outcome::Applied

@@ -25,7 +25,7 @@ mod time_passed;
 use compact_str::{CompactString, format_compact};
 
 use crate::catalogue::{EventType, History};
-use crate::digits;
+use crate::digits::{self, Append, Line};
 use crate::event::{Event, EventKind};
 use crate::fact::{Dead, DeadKind, Fact, FactId, FactKind, Facts, Note, Outcome};
 use crate::identity::Key;
@@ -281,7 +281,8 @@ impl Player {
     /// The list of what can happen to a player.
     fn dispatch(&mut self, event: &Event<'_>, now: &Now<'_>, scene: &mut Scene<'_>) -> Outcome {
         match event.kind {
-            EventKind::BetPlaced(bet) => return self.bet_placed(event, &bet, now, scene),
+            // Looked at where it is: a bet is large.
+            EventKind::BetPlaced(ref bet) => return self.bet_placed(event, bet, now, scene),
             EventKind::BetVoided { original_bet_id, amount, reason } => {
                 return self.bet_voided(event, original_bet_id, amount, reason, now, scene);
             }
@@ -409,29 +410,43 @@ impl Player {
 
     /// The id of this cause's next fact.
     fn fact_id(&self, cause: &mut Cause<'_>, rule: &str, scene: &mut Scene<'_>) -> FactId {
-        let text = &mut *scene.scratch;
-        text.clear();
-        for part in [self.brand(), self.id().unwrap_or("")] {
-            digits::push(text, part.as_bytes());
-            text.push(b'\n');
+        let text = IdText { player: self, cause, rule };
+        let id = FactId::over(digits::line_in(scene.scratch, &text));
+        cause.ordinal += 1;
+        id
+    }
+}
+
+/// What the id of a fact is the hash of.
+struct IdText<'t, 'a> {
+    player: &'t Player,
+    cause: &'t Cause<'a>,
+    rule: &'t str,
+}
+
+impl Line for IdText<'_, '_> {
+    #[inline]
+    fn write(&self, out: &mut impl Append) {
+        let Self { player, cause, rule } = self;
+        for part in [player.brand(), player.id().unwrap_or("")] {
+            digits::push(out, part.as_bytes());
+            out.bytes(b"\n");
         }
         match cause.id {
             Some(id) => {
-                digits::push(text, cause.source.as_bytes());
-                text.push(b'\n');
-                digits::push(text, id.as_bytes());
+                digits::push(out, cause.source.as_bytes());
+                out.bytes(b"\n");
+                digits::push(out, id.as_bytes());
             }
             None => {
-                text.extend_from_slice(b"timer\n");
-                cause.occurred_at.write(text);
+                out.bytes(b"timer\n");
+                cause.occurred_at.write(out);
             }
         }
-        text.push(b'\n');
-        digits::push(text, rule.as_bytes());
-        text.push(b'\n');
-        digits::push_number(text, u64::from(cause.ordinal));
-        cause.ordinal += 1;
-        FactId::over(text)
+        out.bytes(b"\n");
+        digits::push(out, rule.as_bytes());
+        out.bytes(b"\n");
+        digits::push_number(out, u64::from(cause.ordinal));
     }
 }
 

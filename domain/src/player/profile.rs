@@ -2,6 +2,7 @@
 
 use super::tier::bit;
 use super::{Player, Scene};
+use crate::digits;
 use crate::fact::FactId;
 use crate::money::Micros;
 use crate::programme::Programme;
@@ -50,10 +51,17 @@ impl Player {
         let player = self.id()?;
         let programme = rules.numbered(self.standing.revision);
         let name = |tier: u8| programme.tiers.level(tier).map_or("", |level| &*level.name);
-        let text = format!("{}\n{player}\nprofile\n{}\n{at}", self.brand(), self.seq);
+        let mut text = Vec::with_capacity(128);
+        for part in [self.brand(), player, "profile"] {
+            digits::push(&mut text, part.as_bytes());
+            text.push(b'\n');
+        }
+        digits::push_number(&mut text, self.seq);
+        text.push(b'\n');
+        at.write(&mut text);
         let purse = &self.purse;
         Some(Profile {
-            id: FactId::over(text.as_bytes()),
+            id: FactId::over(&text),
             brand: self.brand(),
             player,
             seq: self.seq,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::digits::Append;
-use crate::money::{Decimal, Micros, write_quoted};
+use crate::money::{Decimal, Micros, write_plain};
 use crate::time::{Instant, Zone};
 
 pub use problem::Problem;
@@ -35,12 +35,12 @@ impl Factor {
         Decimal::new(i128::from(self.0), 4)
     }
 
-    /// Appends the plain form in quotes.
-    pub fn write_quoted(self, out: &mut impl Append) {
+    /// Appends the plain form: no exponent, no trailing zeros.
+    pub fn write(self, out: &mut impl Append) {
         if self == Self::ONE {
-            return out.bytes(b"\"1\"");
+            return out.word(u64::from(b'1'), 1);
         }
-        write_quoted(out, i128::from(self.0), 4);
+        write_plain(out, i128::from(self.0), 4);
     }
 }
 

@@ -193,9 +193,9 @@ impl Shard {
             let name = outputs.topic(topic);
             let cloudevents = outputs.has_cloudevents(topic);
             for (key, body) in block.records() {
-                let record = Outgoing { topic: &name, partition: None, key, body, headers: &plain };
+                let record = Outgoing { topic: &name, partition: None, key, body, headers: &plain, own: &[] };
                 if cloudevents {
-                    producer.send(Outgoing { headers: &cloud(plain, body), ..record })?;
+                    producer.send(Outgoing { own: &cloud(body), ..record })?;
                 } else {
                     producer.send(record)?;
                 }
@@ -322,6 +322,7 @@ impl Shard {
             key: shard.as_bytes(),
             body: body.as_bytes(),
             headers: &[("tm-epoch", &epoch), ("tm-shard", &shard)],
+            own: &[],
         })?;
         machine.pass("commit.progress-sent");
         producer.offsets(&commit.offsets)?;
@@ -449,14 +450,13 @@ pub fn new_producer(
 }
 
 /// The `CloudEvents` headers of a fact: what its body begins with.
-fn cloud<'r>(plain: [(&'r str, &'r str); 2], body: &'r [u8]) -> Vec<(&'r str, &'r str)> {
+fn cloud(body: &[u8]) -> Vec<(&str, &str)> {
     let text = std::str::from_utf8(body).unwrap_or("");
     let value = |name: &str| {
         let (_, rest) = text.split_once(name)?;
         rest.strip_prefix("\":\"")?.split_once('"').map(|(value, _)| value)
     };
-    let mut all = Vec::with_capacity(8);
-    all.extend(plain);
+    let mut all = Vec::with_capacity(6);
     all.extend([("ce_specversion", "1.0"), ("ce_source", "/tidemark"), ("content-type", "application/json")]);
     for (key, name) in [("ce_id", "\"event_id"), ("ce_type", "\"event_type"), ("ce_time", "\"occurred_at")] {
         all.extend(value(name).map(|found| (key, found)));

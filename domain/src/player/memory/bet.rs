@@ -107,6 +107,7 @@ pub(crate) struct Bet {
 
 impl Bet {
     /// A bet of which nothing was taken back; `None` where an amount is beyond 128 bits.
+    #[inline]
     pub(crate) fn new(stake: Decimal, terms: Terms) -> Option<Self> {
         let base = terms.base(stake)?;
         let points = terms.points(base)?;
