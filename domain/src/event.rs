@@ -46,6 +46,14 @@ pub struct Identity {
     pub body: u64,
 }
 
+impl Identity {
+    /// All that the event may be known by: the type's own first.
+    #[must_use]
+    pub const fn keys(&self) -> [Key; 3] {
+        [self.own[0], self.own[1], self.event]
+    }
+}
+
 /// Where a record stands and what it was, for dead letters.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {

@@ -138,6 +138,13 @@ pub(crate) struct Packed {
     amounts: u32,
 }
 
+impl Packed {
+    /// What tells it from others.
+    pub(crate) const fn identity(&self) -> Identity {
+        Identity { event: Key(self.event), own: [Key(self.own[0]), Key(self.own[1])], body: self.body }
+    }
+}
+
 const LATE: u8 = 1;
 const FREE_SPIN: u8 = 2;
 const FIRST: u8 = 4;
@@ -380,7 +387,7 @@ impl Parcel {
             as_of: Instant(packed.as_of),
             late: packed.flags & LATE != 0,
             clamped: packed.flags & CLAMPED != 0,
-            identity: Identity { event: Key(packed.event), own: [Key(packed.own[0]), Key(packed.own[1])], body: packed.body },
+            identity: packed.identity(),
             event_type,
             kind: self.kind(event_type, packed),
             record: Record { topic, partition: number, offset: packed.offset, payload: packed.payload.of(text) },

@@ -206,9 +206,9 @@ impl Player {
         self.wake
     }
 
-    /// Has the memory fetch what the next event will look at beside the player itself.
-    pub fn prefetch_behind(&self) {
-        self.memory.prefetch();
+    /// Has the memory fetch what the next event, of these identities, will look at beside the player itself.
+    pub fn prefetch_behind(&self, keys: &[Key; 3]) {
+        self.memory.prefetch(keys);
         self.days.prefetch();
     }
 
@@ -253,8 +253,7 @@ impl Player {
         if matches!(event.kind, EventKind::DepositMade { approved: false, .. }) {
             return None;
         }
-        let keys = [event.identity.own[0], event.identity.own[1], event.identity.event];
-        match self.known(&keys, event.identity.body, now) {
+        match self.known(&event.identity.keys(), event.identity.body, now) {
             Known::New => None,
             Known::Same => Some(Outcome::Duplicate),
             Known::Other(place) => Some(Outcome::Dead(Dead {

@@ -313,8 +313,8 @@ impl Ledger {
                 parcel.prefetch_behind(packed);
                 self.players.prefetch(packed.key);
             }
-            if let Some(slot) = slots[(at + STEP) % RING] {
-                self.players.get(slot).prefetch_behind();
+            if let (Some(slot), Some((_, packed))) = (slots[(at + STEP) % RING], record(at + STEP)) {
+                self.players.get(slot).prefetch_behind(&packed.identity().keys());
             }
             let guess = slots[at % RING].take();
             slots[at % RING] = record(at + 2 * STEP).and_then(|(_, packed)| self.players.guess(packed.key));

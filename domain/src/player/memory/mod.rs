@@ -8,13 +8,13 @@
 //! corrected, or does not fit the short form has its state written out.
 
 mod bet;
+mod index;
 mod saved;
 mod size;
 mod slot;
 
 use std::collections::VecDeque;
 
-use hashbrown::HashTable;
 use prefetch_index::prefetch_index;
 
 use crate::identity::Key;
@@ -22,6 +22,7 @@ use crate::money::Decimal;
 use crate::time::Day;
 
 use bet::ShortTerms;
+use index::Index;
 use slot::Slot;
 
 pub(crate) use bet::{Bet, Terms};
@@ -124,7 +125,7 @@ pub(crate) struct Memory {
     /// How many entries, counted by number, are in the last snapshot.
     saved: u32,
     terms: Vec<ShortTerms>,
-    index: Option<Box<HashTable<Slot>>>,
+    index: Option<Box<Index>>,
     rare: Option<Box<Rare>>,
 }
 
@@ -170,7 +171,7 @@ impl Memory {
         match &self.index {
             Some(index) => {
                 for (place, key) in keys.iter().enumerate().filter(|(_, key)| **key != Key::NONE) {
-                    for slot in index.iter_hash(key.0) {
+                    for slot in index.candidates(*key) {
                         if let Some(entry) = self.numbered(slot.number()).filter(|entry| slot.key(entry) == *key) {
                             see(place, entry);
                         }
@@ -213,9 +214,13 @@ impl Memory {
         self.base.plus(i32::from(entry.day))
     }
 
-    /// Has the memory fetch what the next application will look at.
-    pub(crate) fn prefetch(&self) {
-        if self.index.is_none() {
+    /// Has the memory fetch what the application of an event with these identities will look at.
+    pub(crate) fn prefetch(&self, keys: &[Key; 3]) {
+        if let Some(index) = &self.index {
+            for key in keys.iter().filter(|key| **key != Key::NONE) {
+                index.prefetch(*key);
+            }
+        } else {
             let (marks, rest) = self.marks.as_slices();
             // A line of the memory holds sixteen of them.
             for at in (0..marks.len()).step_by(16) {
@@ -245,7 +250,7 @@ impl Memory {
         let is_it = |entry: &Entry| entry.own == own && self.day(entry) >= oldest && entry.terms != NO_BET;
         let number = match &self.index {
             None => nth(self.first, self.entries.iter().position(is_it)?),
-            Some(index) => index.find(own.0, |slot| self.numbered(slot.number()).is_some_and(is_it))?.number(),
+            Some(index) => index.candidates(own).find(|slot| self.numbered(slot.number()).is_some_and(is_it))?.number(),
         };
         let entry = self.numbered(number)?;
         Some(Remembered { number, day: self.day(entry), bet: self.state(number, entry) })
@@ -345,30 +350,27 @@ impl Memory {
         let number = nth(self.first, self.entries.len());
         self.marks.push_back(entry.marks());
         self.entries.push_back(entry);
-        if self.index.is_some() {
-            self.index_entry(number, &entry);
-        } else if self.entries.len() > INDEX_FROM {
-            self.build_index();
+        match &mut self.index {
+            Some(index) if !index.is_full() => {
+                for slot in Slot::of(number, &entry) {
+                    index.insert(slot.key(&entry), slot);
+                }
+            }
+            None if self.entries.len() <= INDEX_FROM => {}
+            _ => self.build_index(),
         }
         number
     }
 
-    fn index_entry(&mut self, number: u32, entry: &Entry) {
-        let (entries, first) = (&self.entries, self.first);
-        let Some(index) = self.index.as_mut() else { return };
-        let hash_of = |slot: &Slot| entries.get(offset(slot.number(), first)).map_or(0, |of| slot.key(of).0);
-        for slot in Slot::of(number, entry) {
-            index.insert_unique(slot.key(entry).0, slot, hash_of);
-        }
-    }
-
+    /// Makes the index anew, of what is remembered now.
     fn build_index(&mut self) {
-        self.index = Some(Box::new(HashTable::with_capacity(self.entries.len().saturating_mul(2))));
-        for at in 0..self.entries.len() {
-            if let Some(entry) = self.entries.get(at).copied() {
-                self.index_entry(nth(self.first, at), &entry);
+        let mut index = Index::with_room_for(self.entries.len().saturating_mul(2));
+        for (at, entry) in self.entries.iter().enumerate() {
+            for slot in Slot::of(nth(self.first, at), entry) {
+                index.insert(slot.key(entry), slot);
             }
         }
+        self.index = Some(Box::new(index));
     }
 
     fn rare(&mut self) -> &mut Rare {
@@ -397,16 +399,9 @@ impl Memory {
 
     /// Forgets what is older than `oldest`, as far as it stands at the front.
     pub(crate) fn forget(&mut self, oldest: Day) {
-        while let Some(entry) = self.entries.front().copied().filter(|entry| self.day(entry) < oldest) {
+        while self.entries.front().is_some_and(|entry| self.day(entry) < oldest) {
             self.entries.pop_front();
             self.marks.pop_front();
-            if let Some(index) = self.index.as_mut() {
-                for slot in Slot::of(self.first, &entry) {
-                    if let Ok(found) = index.find_entry(slot.key(&entry).0, |other| *other == slot) {
-                        found.remove();
-                    }
-                }
-            }
             if let Some(rare) = self.rare.as_mut() {
                 let first = self.first;
                 rare.written.retain(|(of, _)| *of != first);

@@ -1,9 +1,7 @@
 //! How much memory the remembered things take.
 
-use hashbrown::HashTable;
-
 use super::bet::{Bet, ShortTerms};
-use super::slot::Slot;
+use super::index::Index;
 use super::{Entry, Memory, Rare};
 
 impl Memory {
@@ -12,7 +10,7 @@ impl Memory {
         let rare = self.rare.as_ref().map_or(0, |rare| {
             size_of::<Rare>() + rare.written.capacity() * size_of::<(u32, Bet)>() + rare.marked.capacity() * size_of::<u32>()
         });
-        let index = self.index.as_ref().map_or(0, |index| index.allocation_size() + size_of::<HashTable<Slot>>());
+        let index = self.index.as_ref().map_or(0, |index| index.bytes() + size_of::<Index>());
         self.entries.capacity() * size_of::<Entry>()
             + self.marks.capacity() * size_of::<[u16; 2]>()
             + self.terms.capacity() * size_of::<ShortTerms>()

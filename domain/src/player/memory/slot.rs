@@ -1,10 +1,10 @@
-//! The index of a long memory: by each identity of an entry, where the entry is.
+//! What the index of a long memory holds: an entry, and which of its two identities is meant.
 
 use super::Entry;
 use crate::identity::Key;
 
 /// Where one of the two keys of an entry stands in the index.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Slot(u32);
 
 impl Slot {
