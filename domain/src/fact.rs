@@ -15,7 +15,7 @@ use crate::time::{Day, Instant};
 /// A fact's id: a UUID of version 8 (RFC 9562) over a 128-bit XXH3.
 ///
 /// Hashed are six lines joined by a newline: brand, player (empty: none), the cause's `source` and
-/// `event_id` (for a timer `timer` and the due time), the rule's name, and the number of the fact
+/// `event_id` (for a timer nothing, and `timer` with the due time), the rule's name, and the number of the fact
 /// among those of that cause, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct FactId(pub u128);
@@ -272,7 +272,7 @@ pub enum Trigger<'a> {
     TierAtRisk {
         /// The tier.
         tier: &'a str,
-        /// What comes after it.
+        /// The tier in which that downgrade ends.
         to: &'a str,
         /// On which day.
         on: Day,

@@ -1,6 +1,6 @@
 //! Programmes from disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tidemark_domain::programme::source::SourceFile;
 use tidemark_domain::programme::{Problem, Programme, resolve};
@@ -18,6 +18,22 @@ pub fn load_programme(path: &Path) -> Result<(Programme, Vec<SourceFile>), Failu
         Ok(programme) => Ok((programme, files.into_iter().map(|file| file.source).collect())),
         Err(problems) => Err(Failure::Usage(describe(path, &problems))),
     }
+}
+
+/// Reads several programmes, one after the other.
+///
+/// # Errors
+/// Every problem of all of them at once, in words.
+pub fn load_programmes(paths: &[PathBuf]) -> Result<Vec<(Programme, Vec<SourceFile>)>, Failure> {
+    let (mut programmes, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        match load_programme(path) {
+            Ok(programme) => programmes.push(programme),
+            Err(Failure::Usage(told)) => problems.push(told),
+            Err(other) => return Err(other),
+        }
+    }
+    if problems.is_empty() { Ok(programmes) } else { Err(Failure::Usage(problems.join("\n"))) }
 }
 
 /// A file of a programme as it was read.
@@ -138,6 +154,19 @@ mod tests {
         }
         assert!(told.iter().all(|line| !line.contains(REPLACED)), "{told:#?}");
         assert!(load_programme(folder.path()).is_err());
+    }
+
+    #[test]
+    fn of_several_programmes_all_problems_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| folder.path().join(format!("{name}.yaml")));
+        for (path, text) in paths.iter().zip(["one: 1\n", "version: 1\n", "two: 2\n"]) {
+            std::fs::write(path, text).unwrap();
+        }
+        let said = load_programmes(&paths).unwrap_err().to_string();
+        for told in ["a.yaml:1:1", "`one`", "c.yaml:1:1", "`two`"] {
+            assert!(said.contains(told), "{told}: {said}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tidemark_domain::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::input::{Input, open_input};
-use super::programme::{clock_settings, load_programme};
+use super::programme::{clock_settings, load_programmes};
 use super::publisher::{Intervals, Publisher};
 use super::state::{Beside, Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
@@ -170,8 +170,7 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
     }
     let mut programmes = Vec::new();
     let mut text = Xxh3::new();
-    for path in &options.programmes {
-        let (programme, sources) = load_programme(path)?;
+    for (programme, sources) in load_programmes(&options.programmes)? {
         for source in sources {
             text.update(format!("{}\n", source.text.len()).as_bytes());
             text.update(source.text.as_bytes());
@@ -232,7 +231,7 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
         None => None,
         Some(folder) => Some(State::open(folder, job).map_err(Failure::Failed)?.map_err(|differences| {
             Failure::Mismatch(format!(
-                "the state in {} is of another run: {} differ. Give the same ones, or another --state folder.",
+                "the state in {} is of another run (not the same: {}). Give what it was begun with, or another --state folder.",
                 folder.display(),
                 differences.join(", ")
             ))

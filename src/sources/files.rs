@@ -91,9 +91,10 @@ fn collect(folder: &Path, topic: Option<&str>, files: &mut Vec<FileSource>) -> R
             continue;
         }
         let (stem, packing) = split_name(&name);
-        let partition = match (topic, stem.parse()) {
-            (Some(topic), Ok(number)) => Partition { topic: topic.to_owned(), number },
-            (Some(topic), Err(_)) => Partition { topic: format!("{topic}/{stem}"), number: 0 },
+        let number = Some(stem).filter(|stem| stem.bytes().all(|byte| byte.is_ascii_digit())).and_then(|stem| stem.parse().ok());
+        let partition = match (topic, number) {
+            (Some(topic), Some(number)) => Partition { topic: topic.to_owned(), number },
+            (Some(topic), None) => Partition { topic: format!("{topic}/{stem}"), number: 0 },
             (None, _) => Partition { topic: stem.to_owned(), number: 0 },
         };
         files.push(FileSource::new(partition, path, packing));

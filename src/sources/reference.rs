@@ -239,9 +239,13 @@ fn given_revisions(given: &[Arc<tidemark_domain::programme::Programme>]) -> Resu
             resolve::check_change(first, programme)
                 .map_err(|why| format!("programme {} revision {}: {why}", programme.id, programme.revision))?;
         }
-        if revisions.iter().any(|each| each.programme.id == programme.id && each.programme.revision == programme.revision) {
+        let again = |each: &&Revision| each.programme.id == programme.id && each.programme.revision == programme.revision;
+        if let Some(known) = revisions.iter().find(again) {
+            if known.programme.values == programme.values && known.from == programme.effective_from {
+                continue;
+            }
             return Err(format!(
-                "programme {} revision {} is given twice; give each revision once",
+                "programme {} revision {} is given twice, and not the same; give each revision once",
                 programme.id, programme.revision
             ));
         }

@@ -141,6 +141,45 @@ fn a_sound_programme_is_summed_up_and_an_unsound_one_is_told_all_that_is_wrong()
 }
 
 #[test]
+fn a_revision_may_be_given_twice_if_it_is_the_same() {
+    let here = folder();
+    own_programme(&here);
+    write(&here, "events/bets.v1/0.jsonl", "");
+    let replay = |out| {
+        tidemark(here.path(), &["replay", "--programme", DEFAULT, "--programme", "rules", "--events", "events", "--out", out])
+    };
+    replay("out").says(0, &["0 events"]);
+    let text = fs::read_to_string(here.path().join("rules/programme.yaml")).unwrap();
+    let more = text.replacen("per_unit: \"1\"", "per_unit: \"2\"", 1);
+    assert_ne!(text, more);
+    write(&here, "rules/programme.yaml", &more);
+    replay("other").says(2, &["is given twice, and not the same"]);
+}
+
+#[test]
+fn only_a_number_names_a_partition() {
+    let here = folder();
+    let bet = |number: u32| {
+        let rest = r#""source":"s","brand_id":"b1","player_id":"p1","occurred_at":"2026-03-01T10:00:00Z""#;
+        format!(r#"{{"event_id":"e{number}","event_type":"SessionStarted",{rest},"session_id":"s{number}"}}"#)
+    };
+    // `+1` is a topic of its own: what cannot be read of it says so.
+    for (name, number) in [("1", 1), ("+1", 2), ("01x", 3)] {
+        write(&here, &format!("events/bets.v1/{name}.jsonl"), &format!("{}\nnonsense\n", bet(number)));
+    }
+    let replay = ["replay", "--programme", DEFAULT, "--events", "events", "--out", "out"];
+    tidemark(here.path(), &replay).says(0, &["6 events"]);
+    let letters = fs::read_to_string(here.path().join("out/pipeline.dlq.v1.jsonl")).unwrap();
+    for place in [
+        r#""topic":"bets.v1","partition":1,"offset":1"#,
+        r#""topic":"bets.v1/+1","partition":0,"offset":1"#,
+        r#""topic":"bets.v1/01x","partition":0,"offset":1"#,
+    ] {
+        assert!(letters.contains(place), "{place}: {letters}");
+    }
+}
+
+#[test]
 fn the_schema_is_the_one_beside_the_default_programme() {
     let said = tidemark(folder().path(), &["programme", "schema"]);
     assert_eq!(said.code, 0);

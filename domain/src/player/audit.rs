@@ -266,7 +266,7 @@ impl RulebookChain {
         for (path, before, after) in crate::programme::resolve::changed(old, new) {
             self.seq += 1;
             let cause = Cause::timer(revision.from);
-            let text = format!("*\n\ntimer\n{}\n{}:{}\n{path}", revision.from, new.id, new.revision);
+            let text = format!("*\n\n\ntimer {}\n{}:{}\n{path}", revision.from, new.id, new.revision);
             let envelope = Envelope {
                 id: FactId::over(text.as_bytes()),
                 brand: "*",

@@ -139,7 +139,7 @@ impl<'a> Cause<'a> {
     }
 
     const fn timer(due: Instant) -> Self {
-        Self { id: None, source: "timer", occurred_at: due, as_of: due, late: false, clamped: false, ordinal: 0 }
+        Self { id: None, source: "", occurred_at: due, as_of: due, late: false, clamped: false, ordinal: 0 }
     }
 }
 
@@ -438,7 +438,8 @@ impl Line for IdText<'_, '_> {
                 digits::push(out, id.as_bytes());
             }
             None => {
-                out.bytes(b"timer\n");
+                // No event has an empty source.
+                out.bytes(b"\ntimer ");
                 cause.occurred_at.write(out);
             }
         }

@@ -232,8 +232,8 @@ impl Player {
             return;
         }
         let holds_then = self.days.total_at(on, super::time_passed::window(scene.rules));
-        let to = self.standing.earned.saturating_sub(1);
-        if self.hidden(self.landing(to, on, programme, scene), on, programme) {
+        let to = self.landing(on, programme, scene);
+        if self.hidden(to, on, programme) {
             return;
         }
         let (Some(tier), Some(below)) = (programme.tiers.level(self.standing.earned), programme.tiers.level(to)) else { return };
@@ -243,8 +243,9 @@ impl Player {
         self.emit(cause, FactKind::TriggerFired(trigger), scene);
     }
 
-    /// Where the downgrade of day `on` ends that goes to `to` first: under `to_fit` where the window holds the tier.
-    fn landing(&self, mut to: u8, on: Day, programme: &Programme, scene: &Scene<'_>) -> u8 {
+    /// Where the downgrade of day `on` ends: one tier below, under `to_fit` where the window holds the tier.
+    fn landing(&self, on: Day, programme: &Programme, scene: &Scene<'_>) -> u8 {
+        let mut to = self.standing.earned.saturating_sub(1);
         let total = self.days.total_at(on, super::time_passed::window(scene.rules));
         let holds = |tier: u8| programme.tiers.level(tier).is_none_or(|level| total >= level.maintain);
         while programme.tiers.downgrade == DowngradeSteps::ToFit && to > 0 && !holds(to) {

@@ -102,7 +102,7 @@ impl Desk {
             (Some(_), _) => self.check(false, fact, "an unknown cause"),
         }
         let source = told.flatten().map(|cause| format!("{}\n{}", cause.source, cause.id));
-        self.check_id(fact, source.unwrap_or_else(|| format!("timer\n{}", fact.as_of)));
+        self.check_id(fact, source.unwrap_or_else(|| format!("\ntimer {}", fact.as_of)));
     }
 
     /// The id is that of (brand, player, cause, rule, number).

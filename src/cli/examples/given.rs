@@ -71,7 +71,10 @@ impl Item<'_> {
         let entries = findings.section(node, "an event", &help())?;
         let parts = self.parts(entries, findings);
         let Some(word) = parts.word else {
-            findings.add(node.place, "this does not say what happened", help());
+            match parts.fields.first() {
+                Some(entry) => findings.add(entry.place, format!("`{}` is nothing that can happen", entry.key), help()),
+                None => findings.add(node.place, "this does not say what happened", help()),
+            }
             return None;
         };
         match word.key.as_str() {

@@ -195,14 +195,11 @@ pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<d
 /// The programme given has to be the first revision that was bound.
 fn given_programme_fits(options: &Options, history: &History) -> Result<(), Failure> {
     let bound = programme_of(&history.programme)?;
-    let mut given = Vec::new();
-    for path in &options.programmes {
-        given.push(crate::runtime::programme::load_programme(path)?.0);
-    }
+    let given = crate::runtime::programme::load_programmes(&options.programmes)?;
     let same = |programme: &tidemark_domain::programme::Programme| {
         programme.values == bound.values && programme.revision == bound.revision && programme.id == bound.id
     };
-    if given.iter().any(same) {
+    if given.iter().any(|(programme, _)| same(programme)) {
         return Ok(());
     }
     Err(Failure::Mismatch(format!(

@@ -232,7 +232,7 @@ impl Player<'_> {
 
     /// `tier_at_risk`, once until the tier changes or the day moves out of reach.
     pub(crate) fn warn(&mut self, cause: &Cause) {
-        let Some(lower) = self.below_earned() else {
+        let Some(mut end) = self.below_earned() else {
             return;
         };
         let Some(on) = self.next_downgrade() else {
@@ -245,7 +245,6 @@ impl Player<'_> {
         let rules = self.rules();
         let earned = self.standing.earned.clone();
         let forced = self.standing.forced.as_ref().filter(|f| f.until > self.zone.start(on));
-        let mut end = lower.clone();
         if rules.tiers.to_fit {
             // Down until the window holds.
             while self.rolling(on) < maintain(rules, &end) {
@@ -262,7 +261,7 @@ impl Player<'_> {
         self.standing.warned = true;
         self.standing.warned_before = true;
         let needed = maintain(rules, &earned) - self.rolling(on);
-        let params = json!({"tier": earned, "to": lower, "on": write_day(on), "needed": plain(needed)});
+        let params = json!({"tier": earned, "to": end, "on": write_day(on), "needed": plain(needed)});
         self.trigger("tier_at_risk", cause, params);
     }
 
