@@ -366,7 +366,7 @@ const fn goes_up(beside_half: Ordering, odd: bool) -> bool {
 /// Appends `mantissa` x 10^-`scale` in plain form, without trailing zeros behind the point.
 #[inline]
 pub(crate) fn write_plain(out: &mut impl Append, mantissa: i128, scale: u8) {
-    // Half of what a posting says: weight, multiplier, what is blocked.
+    // What is blocked, mostly; a multiplier.
     if let Ok(digit @ 0..10) = u64::try_from(mantissa)
         && (scale == 0 || digit == 0)
     {

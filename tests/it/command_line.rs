@@ -243,6 +243,19 @@ fn an_example_that_does_not_hold_says_what_was_expected_and_what_came() {
 }
 
 #[test]
+fn an_example_that_does_not_say_what_happened_is_told_the_word_if_there_is_one() {
+    let here = folder();
+    own_programme(&here);
+    let at = "at: 2026-03-01T10:00:00Z";
+    let example = format!(
+        "- name: a\n  given:\n    - {{{at}, game_type: slots, bett: \"1\"}}\n    - {{{at}, amount: \"1\"}}\n  expect: {{tier: Bronze}}\n"
+    );
+    write(&here, "rules/tests/bad.yaml", &example);
+    let (mistyped, none) = ("bad.yaml:3:53: `bett` is nothing that can happen", "bad.yaml:4:7: this does not say what happened");
+    tidemark(here.path(), &["programme", "test", "rules"]).says(2, &[mistyped, none]);
+}
+
+#[test]
 fn examples_that_cannot_be_read_are_told_by_file_line_and_column() {
     let here = folder();
     own_programme(&here);

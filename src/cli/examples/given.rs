@@ -71,7 +71,8 @@ impl Item<'_> {
         let entries = findings.section(node, "an event", &help())?;
         let parts = self.parts(entries, findings);
         let Some(word) = parts.word else {
-            match parts.fields.first() {
+            // A word that was mistyped, unless all of them are fields of events.
+            match parts.fields.iter().find(|entry| Field::named(entry.key.as_bytes()).is_none()) {
                 Some(entry) => findings.add(entry.place, format!("`{}` is nothing that can happen", entry.key), help()),
                 None => findings.add(node.place, "this does not say what happened", help()),
             }

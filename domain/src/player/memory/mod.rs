@@ -12,6 +12,8 @@ mod index;
 mod saved;
 mod size;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
