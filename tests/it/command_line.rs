@@ -251,7 +251,7 @@ fn an_example_that_does_not_say_what_happened_is_told_the_word_if_there_is_one()
         "- name: a\n  given:\n    - {{{at}, game_type: slots, bett: \"1\"}}\n    - {{{at}, amount: \"1\"}}\n  expect: {{tier: Bronze}}\n"
     );
     write(&here, "rules/tests/bad.yaml", &example);
-    let (mistyped, none) = ("bad.yaml:3:53: `bett` is nothing that can happen", "bad.yaml:4:7: this does not say what happened");
+    let (mistyped, none) = ("bad.yaml:3:52: `bett` is nothing that can happen", "bad.yaml:4:7: this does not say what happened");
     tidemark(here.path(), &["programme", "test", "rules"]).says(2, &[mistyped, none]);
 }
 
