@@ -118,7 +118,7 @@ pub(crate) enum Known {
 #[derive(Clone, Debug)]
 pub(crate) struct Memory {
     entries: VecDeque<Entry>,
-    /// The marks of the entries, side by side, so that most searches touch nothing else.
+    /// The marks of the entries, side by side, so that most searches touch nothing else; none where there is an index.
     marks: VecDeque<[u16; 2]>,
     /// Days of entries are counted from this one.
     base: Day,
@@ -346,11 +346,7 @@ impl Memory {
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact(growth(self.entries.len()));
         }
-        if self.marks.len() == self.marks.capacity() {
-            self.marks.reserve_exact(growth(self.marks.len()));
-        }
         let number = nth(self.first, self.entries.len());
-        self.marks.push_back(entry.marks());
         self.entries.push_back(entry);
         match &mut self.index {
             Some(index) if !index.is_full() => {
@@ -358,13 +354,18 @@ impl Memory {
                     index.insert(slot.key(&entry), slot);
                 }
             }
-            None if self.entries.len() <= INDEX_FROM => {}
+            None if self.entries.len() <= INDEX_FROM => {
+                if self.marks.len() == self.marks.capacity() {
+                    self.marks.reserve_exact(growth(self.marks.len()));
+                }
+                self.marks.push_back(entry.marks());
+            }
             _ => self.build_index(),
         }
         number
     }
 
-    /// Makes the index anew, of what is remembered now.
+    /// Makes the index anew, of what is remembered now; marks are not needed beside it.
     fn build_index(&mut self) {
         let mut index = Index::with_room_for(self.entries.len().saturating_mul(2));
         for (at, entry) in self.entries.iter().enumerate() {
@@ -373,6 +374,13 @@ impl Memory {
             }
         }
         self.index = Some(Box::new(index));
+        self.marks = VecDeque::new();
+    }
+
+    /// Makes the marks anew; an index is not needed beside them.
+    fn build_marks(&mut self) {
+        self.marks = self.entries.iter().map(Entry::marks).collect();
+        self.index = None;
     }
 
     fn rare(&mut self) -> &mut Rare {
@@ -428,11 +436,10 @@ impl Memory {
         if self.entries.capacity() > 16 && self.entries.len() < self.entries.capacity() >> 1 {
             let spare = (self.entries.len() >> 3).max(2);
             self.entries.shrink_to(self.entries.len() + spare);
-            self.marks.shrink_to(self.marks.len() + spare);
-            if self.entries.len() <= INDEX_FROM >> 1 {
-                self.index = None;
-            } else if self.index.is_some() {
-                self.build_index();
+            match self.index {
+                None => self.marks.shrink_to(self.marks.len() + spare),
+                Some(_) if self.entries.len() <= INDEX_FROM >> 1 => self.build_marks(),
+                Some(_) => self.build_index(),
             }
         }
         if self.terms.len() > 64 && self.terms.len() > self.entries.len() << 1 {

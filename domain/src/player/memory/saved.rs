@@ -77,10 +77,11 @@ impl Memory {
         for _ in 0..added {
             memory.entries.push_back(Entry::restore(reader)?);
         }
-        memory.marks = memory.entries.iter().map(Entry::marks).collect();
         memory.saved = nth(memory.first, memory.entries.len());
         if memory.entries.len() > super::INDEX_FROM {
             memory.build_index();
+        } else {
+            memory.build_marks();
         }
         Ok(memory)
     }
