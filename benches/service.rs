@@ -10,18 +10,21 @@ mod measure;
 
 use std::time::Instant;
 
-use live::{Bench, bare, drain, killed, latency, restart, snapshots, soak};
+use live::{Bench, bare, drain, killed, latency, restart, snapshots, soak, transactions};
 use measure::Arguments;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for with `--set`.
-const SETS: [&str; 7] = ["bare", "drain", "latency", "snapshots", "restart", "killed", "soak"];
+const SETS: [&str; 8] = ["bare", "drain", "transactions", "latency", "snapshots", "restart", "killed", "soak"];
 
 fn main() {
     let start = Instant::now();
     let arguments = Arguments::of_this_process();
+    if arguments.is_one_run() && arguments.has("--config") {
+        return transactions::one_run(&arguments);
+    }
     if arguments.is_one_run() {
         return bare::one_run(&arguments, start);
     }
@@ -33,6 +36,9 @@ fn main() {
     let bench = Bench::start(arguments);
     if wanted("bare") || wanted("drain") {
         drain::run(&bench, wanted("bare"), wanted("drain"));
+    }
+    if wanted("transactions") {
+        transactions::run(&bench);
     }
     if wanted("latency") {
         latency::run(&bench);

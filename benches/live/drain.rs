@@ -4,6 +4,7 @@ use tidemark::sinks::Topic;
 use tidemark::sources::casino::Casino;
 
 use super::job::{Input, Job, Kept, PARTITIONS, make, remove};
+use super::process::Service;
 use super::{Bench, unique};
 use crate::measure::{self, Figures, median};
 
@@ -13,10 +14,27 @@ const RATE_TARGET: f64 = 0.80;
 const CPU_TARGET: f64 = 1.4;
 
 /// What one run took, the broker's share beside it.
-struct Taken {
+pub(crate) struct Taken {
     figures: Figures,
     /// Processor seconds of the broker.
     broker: f64,
+}
+
+impl Taken {
+    /// Records a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.figures.rate()
+    }
+
+    /// Processor seconds for a million records.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.figures.cpu_per_million()
+    }
+
+    /// Processor seconds of the broker.
+    pub(crate) const fn brokers(&self) -> f64 {
+        self.broker
+    }
 }
 
 /// Lets both take turns, or runs the one that is asked for.
@@ -32,19 +50,26 @@ pub(crate) fn run(bench: &Bench, bare: bool, drain: bool) {
             bares.push(measured(bench, "bare", events, || bare_once(bench, &input)));
         }
         if drain {
-            drains.push(measured(bench, "drain", events, || drain_once(bench, &input)));
+            drains.push(measured(bench, "drain", events, || {
+                once(bench, &input, |job, workers| job.start(workers, &["--drain", "--json"]))
+            }));
         }
     }
-    if let Some((first, others)) = drains.split_first() {
-        let same = others.iter().all(|each| each.figures.digest == first.figures.digest);
-        assert!(same, "the same input gave other facts");
-    }
+    must_agree(drains.iter());
     if bare && drain {
         compare(&bares, &drains);
     }
 }
 
-fn measured(bench: &Bench, name: &str, events: u64, once: impl FnOnce() -> Figures) -> Taken {
+/// Fails where not all runs gave the same facts.
+pub(crate) fn must_agree<'t>(mut runs: impl Iterator<Item = &'t Taken>) {
+    let first = runs.next();
+    let same = runs.all(|each| Some(&each.figures.digest) == first.map(|first| &first.figures.digest));
+    assert!(same, "the same input gave other facts");
+}
+
+/// What a run took that reads all events.
+pub(crate) fn measured(bench: &Bench, name: &str, events: u64, once: impl FnOnce() -> Figures) -> Taken {
     let before = bench.broker.cpu_seconds();
     let figures = once();
     let broker = bench.broker.cpu_seconds() - before;
@@ -78,10 +103,11 @@ fn bare_once(bench: &Bench, input: &Input<'_>) -> Figures {
     figures
 }
 
-fn drain_once(bench: &Bench, input: &Input<'_>) -> Figures {
+/// One drain of an input, by a service that `start` starts with so many workers.
+pub(crate) fn once(bench: &Bench, input: &Input<'_>, start: impl FnOnce(&Job<'_>, u64) -> Service) -> Figures {
     let settings = "[clock]\nmode = \"events\"\n[epoch]\ncommit_interval = \"500ms\"\n[http]\nlisten = \"\"";
     let job = Job::new(input, "drain", &bench.programme("default", &[]), settings);
-    let ended = job.start(bench.arguments.number("--workers", 2), &["--drain", "--json"]).ended();
+    let ended = start(&job, bench.arguments.number("--workers", 2)).ended();
     let summary: serde_json::Value = serde_json::from_str(&ended.output).expect("a summary");
     let facts = &summary["facts"][Topic::PointsLedger.name()];
     println!("drain: {} dead letters, {facts} postings", summary["dead_letters"]);
@@ -94,7 +120,7 @@ fn compare(bares: &[Taken], drains: &[Taken]) {
     // Of the same round each: they stood next to each other in time.
     let ratio = |of: fn(&Taken) -> f64| median(drains.iter().zip(bares).map(|(drain, bare)| of(drain) / of(bare)));
     println!("\ndrain to bare, medians of {} rounds:", drains.len());
-    println!("records/s: {:.0} %, target {:.0} %", ratio(|each| each.figures.rate()) * 100.0, RATE_TARGET * 100.0);
-    println!("cpu a record: {:.2} x, target {CPU_TARGET} x", ratio(|each| each.figures.cpu_per_million()));
-    println!("broker's cpu a record: {:.2} x", ratio(|each| each.broker));
+    println!("records/s: {:.0} %, target {:.0} %", ratio(Taken::rate) * 100.0, RATE_TARGET * 100.0);
+    println!("cpu a record: {:.2} x, target {CPU_TARGET} x", ratio(Taken::cpu));
+    println!("broker's cpu a record: {:.2} x", ratio(Taken::brokers));
 }

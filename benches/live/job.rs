@@ -12,6 +12,7 @@ use tidemark::sources::casino::Casino;
 
 use super::process::Service;
 use super::{Bench, unique};
+use crate::measure;
 
 /// Partitions of an input.
 pub(crate) const PARTITIONS: u32 = 8;
@@ -147,6 +148,14 @@ impl<'a> Job<'a> {
     pub(crate) fn start(&self, workers: u64, more: &[&str]) -> Service {
         let mut command = self.command(&["run"]);
         command.args(["--workers", &workers.to_string()]).args(more);
+        Service::start(command)
+    }
+
+    /// Starts the service inside of this benchmark's own program, to its drain, with the allocator as `run` has it.
+    pub(crate) fn inside(&self, workers: u64, more: &[&str]) -> Service {
+        let config = self.config().display().to_string();
+        let mut command = measure::again(&["--config", &config, "--workers", &workers.to_string()].map(str::to_owned));
+        command.args(more).envs([("MIMALLOC_PURGE_DELAY", "2000"), ("MIMALLOC_ALLOW_THP", "0")]).stdin(Stdio::null());
         Service::start(command)
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod reader;
 pub(crate) mod restart;
 pub(crate) mod snapshots;
 pub(crate) mod soak;
+pub(crate) mod transactions;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
