@@ -75,7 +75,7 @@ pub enum Command {
     /// Check, test or describe a programme: the rulebook of tiers and points
     #[command(subcommand, after_help = "Example:\n  tidemark programme check programme")]
     Programme(Programme),
-    /// Look at what a replay with --state saved
+    /// Look at what a replay with --state, or a service, has saved
     #[command(subcommand, after_help = "Example:\n  tidemark snapshot inspect state")]
     Snapshot(Snapshot),
     /// Print a script that lets a shell complete commands and options
@@ -263,7 +263,7 @@ pub struct Replay {
 /// `demo`
 #[derive(Debug, clap::Args)]
 pub struct Demo {
-    /// Players of the casino
+    /// Players of the casino; not all of them play
     #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub players: u32,
     /// Events
@@ -286,7 +286,7 @@ pub struct Demo {
 /// `generate`
 #[derive(Debug, clap::Args)]
 pub struct Generate {
-    /// Players
+    /// Players; not all of them play
     #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub players: u32,
     /// Events, all topics together
@@ -350,7 +350,8 @@ pub enum Programme {
     /// Publish a programme as a new revision, for a service that runs
     ///
     /// Writes one record to the topic config.v1 of the job. What the service would refuse is refused here, with the
-    /// reason. The same revision again changes nothing. Exit code 0, or 2 when it is not sound or would be refused.
+    /// reason. The same revision again changes nothing. Exit code 0; 2 when it is not sound or would be refused; 78 when
+    /// the configuration is not sound.
     #[command(
         after_help = "Example:\n  tidemark programme publish --config tidemark.toml programme-2 --author ann --role loyalty_admin"
     )]

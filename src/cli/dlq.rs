@@ -55,6 +55,8 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
     let mut printer = Printer::default();
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     let (mut found, mut shown) = (0_u64, 0_u64);
+    // Where each partition goes on behind what was shown.
+    let mut next = since.clone();
     let ends = dlq::read(&config::load(&arguments.letters.config)?, &since, &print::notice(), &mut |filed| {
         if !filter.takes(&filed.letter) {
             return Ok(());
@@ -65,6 +67,7 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
             return Ok(());
         }
         shown += 1;
+        next.insert(filed.partition, filed.offset + 1);
         let text = if arguments.json {
             let line = Line { dlq_partition: filed.partition, dlq_offset: filed.offset, letter: &filed.letter };
             serde_json::to_string(&line).context("cannot write JSON")? + "\n"
@@ -82,7 +85,9 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
         if shown < found {
             text.push_str(&format!("the first {} of them are shown\n", print::count(shown)));
         }
-        let places: Vec<String> = ends.iter().map(|(partition, end)| format!("{partition}@{end}")).collect();
+        let behind = |partition: &u32, end: u64| if shown < found { next.get(partition).copied().unwrap_or(0) } else { end };
+        let places: Vec<String> =
+            ends.iter().map(|(partition, end)| format!("{partition}@{}", behind(partition, *end))).collect();
         text.push_str(&format!("what comes after these: --since {}\n", places.join(",")));
         printer.push(&text)?;
     }

@@ -78,7 +78,7 @@ fn in_words(summary: &Summary, out: &Path, elapsed: Duration) -> String {
         ("applied", summary.applied),
         ("of these late", summary.late),
         ("duplicates", summary.duplicates),
-        ("dead letters", summary.dead_letters),
+        ("dead letters, each with its reason in pipeline.dlq.v1", summary.dead_letters),
         ("of unknown types", summary.skipped_unknown),
         ("beyond --until", summary.beyond_until),
         ("reversals without their bet", summary.unmatched_reversals),
@@ -96,7 +96,8 @@ fn in_words(summary: &Summary, out: &Path, elapsed: Duration) -> String {
         text.push_str(&format!("{:>14}  {}\n", print::count(number), out.join(format!("{topic}.jsonl")).display()));
     }
     text.push_str(&format!("{:>14}  {}\n", "", out.join("summary.json").display()));
-    let at = summary.logical_time.as_deref().unwrap_or("none: there was nothing to read");
+    let nothing = if summary.events_in == 0 { "none: there was nothing to read" } else { "none: no record could be applied" };
+    let at = summary.logical_time.as_deref().unwrap_or(nothing);
     text.push_str(&format!("logical time {at}, digest of all facts {}\n", summary.facts_digest));
     text
 }

@@ -169,14 +169,17 @@ fn in_words(view: &View, folder: &Path) -> String {
     let job = &view.job;
     let until = job.until.map_or_else(|| "the end of the events".to_owned(), |at| Instant(at).to_string());
     let profiles = if job.live_profiles { "at each change and at the end" } else { "at the end" };
-    let mut text = format!(
-        "the state in {} belongs to run {}\n  programme {}, events {}\n  until {until}, profiles {profiles}, logic version {}\n",
-        folder.display(),
-        view.fingerprint,
-        job.programme,
-        job.events,
-        job.logic_version,
-    );
+    let mut text = match job.service() {
+        Some(name) => format!("the state in {} belongs to the service {name}\n", folder.display()),
+        None => format!(
+            "the state in {} belongs to run {}\n  programme {}, events {}\n  until {until}, profiles {profiles}, logic version {}\n",
+            folder.display(),
+            view.fingerprint,
+            job.programme,
+            job.events,
+            job.logic_version,
+        ),
+    };
     if job.logic_version != LOGIC_VERSION {
         let _always = writeln!(text, "  this tidemark has logic version {LOGIC_VERSION}, and cannot go on from it");
     }

@@ -459,10 +459,22 @@ fn brokers_stores_and_names_are_judged() {
     for wrong in ["", "k", "k:", ":9092", "k:0", "k:99999", "k:9092,", "kafka://k:9092", "k 1:9092"] {
         assert!(values::brokers(wrong).is_err(), "{wrong}");
     }
-    for sound in ["state", "/var/lib/tidemark", "file:///var/lib/tidemark"] {
+    for sound in ["state", "/var/lib/tidemark", "file:///var/lib/tidemark", "s3/state", "a:b"] {
         assert!(values::url(sound).is_ok(), "{sound}");
     }
-    for wrong in ["", "s3://", "s3:///x", "gs://a b", "http://host/", "file:state", "s3://key:secret@bucket"] {
+    for wrong in [
+        "",
+        "s3://",
+        "s3:///x",
+        "gs://a b",
+        "http://host/",
+        "file:state",
+        "s3://key:secret@bucket",
+        "s3:/b",
+        "s3//b",
+        "S3:/b",
+        "file://b/c",
+    ] {
         let told = values::url(wrong).expect_err(wrong);
         assert!(!told.contains("secret") && !told.contains("--features"), "{told}");
     }

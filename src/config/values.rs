@@ -126,13 +126,22 @@ pub(super) fn url(text: &str) -> Result<String, String> {
     let due = "a folder, file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX is due";
     match text.split_once("://") {
         None if text.is_empty() => Err(format!("it is empty; {due}")),
-        None if text.starts_with("file:") => Err(format!("`{text}` has no `//`; {due}")),
+        None if is_nearly_a_url(text) => Err(format!("`{text}` is no store, and looks like no folder; {due}")),
         None => Ok(text.to_owned()),
         Some((_, "")) => Err(format!("`{text}` is no store; {due}")),
-        Some(("file", _)) => Ok(text.to_owned()),
+        Some(("file", path)) if path.starts_with('/') => Ok(text.to_owned()),
+        Some(("file", _)) => Err(format!("`{text}` has no path from the root behind file://; {due}")),
         Some((scheme, rest)) if OBJECT_STORES.contains(&scheme) => bucket(text, rest.split('/').next().unwrap_or_default()),
         Some(_) => Err(format!("`{text}` is no store; {due}")),
     }
+}
+
+/// Whether a text without `://` was meant to be a URL: a folder of that name is better not made.
+fn is_nearly_a_url(text: &str) -> bool {
+    let word = text.split([':', '/']).next().unwrap_or_default();
+    let named = ["file", "s3", "gs", "az"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
+    let rest = text.get(word.len()..).unwrap_or_default();
+    named && (rest.starts_with(':') || rest.starts_with("//"))
 }
 
 /// A place in an object store.

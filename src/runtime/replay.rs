@@ -1,6 +1,6 @@
 //! `replay`: events in, facts and a summary out; back-test, audit and the embedded default in one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
@@ -201,6 +201,10 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         live_profiles: options.live_profiles,
     };
     let begun = begin(options, &job_file)?;
+    for (name, folder) in places(options).filter(|(_, folder)| lies_within(folder, Path::new(&options.events))) {
+        let place = folder.display();
+        watcher.notice(&format!("{name} {place} lies in the folder of --events: the next run there reads it as events"));
+    }
     if let Some(record) = begun.found.as_ref().filter(|record| record.progress.finished) {
         watcher.notice("this run is complete; nothing is left to do");
         return finish(options, &record.progress);
@@ -216,14 +220,26 @@ struct Begun {
     found: Option<Record>,
 }
 
+/// Where a run writes.
+fn places(options: &Options) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+    [("--out", Some(&options.out)), ("--state", options.state.as_ref())]
+        .into_iter()
+        .filter_map(|(name, folder)| folder.map(|folder| (name, folder)))
+}
+
+/// Whether a folder, which may not be there yet, lies in another one, or is it.
+fn lies_within(folder: &Path, outer: &Path) -> bool {
+    let Ok(whole) = std::path::absolute(folder) else { return false };
+    let there = whole.ancestors().find_map(|path| path.canonicalize().ok());
+    outer.is_dir() && there.zip(outer.canonicalize().ok()).is_some_and(|(there, outer)| there.starts_with(outer))
+}
+
 fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
-    for (name, folder) in [("--out", Some(&options.out)), ("--state", options.state.as_ref())] {
-        if let Some(file) = folder.filter(|folder| folder.is_file()) {
-            return Err(Failure::Usage(format!(
-                "{name} {} is a file; give a folder, or a path where nothing is yet",
-                file.display()
-            )));
-        }
+    if let Some((name, file)) = places(options).find(|(_, folder)| folder.is_file()) {
+        return Err(Failure::Usage(format!(
+            "{name} {} is a file; give a folder, or a path where nothing is yet",
+            file.display()
+        )));
     }
     let contents = inspect(&options.out)?;
     let out = options.out.display();

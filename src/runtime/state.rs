@@ -52,11 +52,20 @@ pub struct JobFile {
     pub live_profiles: bool,
 }
 
+/// What stands before a service's name, where a replay's state has the fingerprint of its input.
+const SERVICE: &str = "service ";
+
 impl JobFile {
     /// A short name for all of it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         format!("{:016x}", xxh3_64(serde_json::to_string(self).unwrap_or_default().as_bytes()))
+    }
+
+    /// The name of the service whose state it is; none of a replay's.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.events.strip_prefix(SERVICE)
     }
 
     /// What differs from another, in words.
@@ -150,7 +159,7 @@ impl State {
                 version: 1,
                 logic_version: LOGIC_VERSION,
                 programme: String::new(),
-                events: format!("service {name}"),
+                events: format!("{SERVICE}{name}"),
                 until: None,
                 live_profiles: false,
             };
@@ -163,7 +172,7 @@ impl State {
     /// The state of a service, in a store of its own.
     #[must_use]
     pub fn of_service(store: Arc<Store>, job: &str, machine: &Machine) -> Self {
-        Self { store, job: format!("service {job}"), machine: machine.clone() }
+        Self { store, job: format!("{SERVICE}{job}"), machine: machine.clone() }
     }
 
     /// Removes every snapshot: a run begins anew.
@@ -202,6 +211,20 @@ impl State {
         }
         all.sort_by_key(|manifest| manifest.epoch);
         Ok(all)
+    }
+
+    /// The state of somebody else, where a snapshot of it is here.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub fn foreign(&self) -> Result<Option<String>> {
+        for name in self.store.list("snapshots")?.iter().filter(|name| name.ends_with("/manifest.json")) {
+            let manifest = self.store.get(name)?.and_then(|bytes| read_manifest(&bytes));
+            if let Some(other) = manifest.filter(|manifest| manifest.job != self.job) {
+                return Ok(Some(other.job));
+            }
+        }
+        Ok(None)
     }
 
     /// The players of every worker as the newest usable snapshot has them; a damaged one is passed over.

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use memchr::memchr;
@@ -52,6 +53,7 @@ pub fn open(path: &Path) -> Result<Vec<FileSource>, Error> {
     if kind.is_dir() {
         collect(path, None, &mut files)?;
     } else {
+        must_be_readable_again(path, &kind)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         files.push(FileSource::new(
             Partition { topic: split_name(&name).0.to_owned(), number: 0 },
@@ -76,6 +78,17 @@ pub fn open(path: &Path) -> Result<Vec<FileSource>, Error> {
     Ok(files)
 }
 
+/// The input is read twice, for rates first: what a pipe has given once it does not give again.
+fn must_be_readable_again(path: &Path, kind: &std::fs::Metadata) -> Result<(), Error> {
+    if kind.file_type().is_fifo() || kind.file_type().is_socket() {
+        return Err(Error::Usage(format!(
+            "{} is a pipe, and the input is read twice; write it to a file first (.jsonl, .jsonl.gz or .jsonl.zst)",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 fn collect(folder: &Path, topic: Option<&str>, files: &mut Vec<FileSource>) -> Result<(), Error> {
     let failed = |cause| Error::File { path: folder.to_owned(), cause };
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -85,11 +98,13 @@ fn collect(folder: &Path, topic: Option<&str>, files: &mut Vec<FileSource>) -> R
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() {
+        let kind = std::fs::metadata(&path).map_err(|cause| Error::File { path: path.clone(), cause })?;
+        if kind.is_dir() {
             let inner = topic.map_or_else(|| name.clone(), |outer| format!("{outer}/{name}"));
             collect(&path, Some(&inner), files)?;
             continue;
         }
+        must_be_readable_again(&path, &kind)?;
         let (stem, packing) = split_name(&name);
         let number = Some(stem).filter(|stem| stem.bytes().all(|byte| byte.is_ascii_digit())).and_then(|stem| stem.parse().ok());
         let partition = match (topic, number) {
@@ -124,6 +139,15 @@ impl FileSource {
     }
 
     fn failed(&self, cause: io::Error) -> Error {
+        use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+        let of_content = matches!(cause.kind(), InvalidData | InvalidInput | Other | UnexpectedEof);
+        let cause = if of_content && self.packing != Packing::Plain {
+            // What is said of packed content tells nobody what to do.
+            let what = "the file is cut short, damaged, or has something behind its packed content";
+            io::Error::new(cause.kind(), format!("{cause}: {what}"))
+        } else {
+            cause
+        };
         Error::File { path: self.path.clone(), cause }
     }
 
@@ -372,6 +396,39 @@ mod tests {
             if !more {
                 return all;
             }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_twice_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bets.v1.jsonl");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        for events in [folder.path(), &path] {
+            let told = open(events).map(drop).unwrap_err().to_string();
+            assert!(told.contains("bets.v1.jsonl is a pipe") && told.contains("write it to a file first"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_packed_file_that_is_cut_short_says_what_may_be_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = "{\"a\":1}\n".repeat(1_000);
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(content.as_bytes()).unwrap();
+        for (name, packed) in [("a.gz", gz.finish().unwrap()), ("b.zst", zstd::encode_all(content.as_bytes(), 1).unwrap())] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
+            let mut source = open(&path).unwrap().remove(0);
+            let mut batch = Batch::default();
+            let told = loop {
+                match source.read(&mut batch, 1 << 20, None) {
+                    Ok(more) => assert!(more, "{name} was read to an end that it does not have"),
+                    Err(error) => break format!("{:#}", anyhow::Error::from(error)),
+                }
+            };
+            assert!(told.contains(name) && told.contains("the file is cut short"), "{told}");
         }
     }
 

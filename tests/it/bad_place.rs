@@ -82,6 +82,23 @@ fn what_cannot_be_read_or_meant_is_bad_usage() {
 }
 
 #[test]
+fn results_among_the_events_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("events/bets.v1")).unwrap();
+    let run = |out: &str, state: &str| {
+        let state = folder.path().join(state);
+        let mut command = tidemark(&default_programme(), folder.path().join("events"), &folder.path().join(out));
+        let (code, said) = finish(command.arg("--state").arg(state));
+        assert_eq!(code, 0, "{said}");
+        said.lines().filter(|line| line.contains("lies in the folder of --events")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(run("out", "state"), Vec::<String>::new());
+    assert_eq!(run("events-out", "events-state"), Vec::<String>::new());
+    let said = run("events/out", "events/../events/state");
+    assert!(said.len() == 2 && said[0].contains("--out") && said[1].contains("--state"), "{said:?}");
+}
+
+#[test]
 fn a_bad_programme_is_refused_with_all_its_problems_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -22,7 +22,7 @@ pub(super) fn section(report: &Report) -> String {
         .unwrap_or_default();
     let decimals = decimals_of(&[total.staked, total.reversed]);
     let lead = format!(
-        "<p>{} {currency} were staked and {} taken back, which leaves a turnover of <strong>{} {currency}</strong>.{best}</p>\n",
+        "<p>{} {currency} were staked and {} taken back, which leaves a turnover of <strong>{} {currency}</strong>.{best} Each stands on the UTC day on which it was applied: a late bet, or one taken back, on the day that this came.</p>\n",
         decimal(total.staked, decimals),
         decimal(total.reversed, decimals),
         decimal(total.turnover(), decimals)

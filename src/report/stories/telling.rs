@@ -34,14 +34,25 @@ pub(in super::super) enum Tone {
 pub(in super::super) fn tell(report: &Report, story: &Story, tone: Tone) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     let words = Words { rungs: &report.ladder.rungs, currency: &report.currency, years: report.spans_years(), tone };
-    let mut left = vec![false; words.rungs.len()];
+    // Left before; and of these, left for want of play: only then the last 30 days decide about the way back (rule 5).
+    let (mut left, mut lost) = (vec![false; words.rungs.len()], vec![false; words.rungs.len()]);
     let (mut rest, mut before) = (story.steps.as_slice(), None);
     while let Some(first) = rest.first() {
         let together =
             rest.iter().take_while(|step| (step.at, step.up, step.reason) == (first.at, first.up, first.reason)).count();
         let (steps, behind) = rest.split_at(together);
-        let back = steps.iter().any(|step| step.up && left[step.to]);
-        steps.iter().filter(|step| !step.up).for_each(|step| left[step.from] = true);
+        let back = Back {
+            was_left: steps.iter().any(|step| step.up && left[step.to]),
+            was_lost: steps.iter().any(|step| step.up && lost[step.to]),
+        };
+        for step in steps {
+            if step.up {
+                lost[step.to] = false;
+            } else {
+                left[step.from] = true;
+                lost[step.from] |= step.reason == Reason::Decay;
+            }
+        }
         let last = steps.last().unwrap_or(first);
         let text = if before.is_some_and(|before| goes_on(before, last)) {
             words.going_on(last)
@@ -60,6 +71,14 @@ const fn goes_on(before: Step, step: &Step) -> bool {
     both && before.to == step.from && step.at.0 - before.at.0 <= 2 * DAY_MS
 }
 
+/// Whether a way up leads back to where the player was before.
+#[derive(Clone, Copy)]
+struct Back {
+    was_left: bool,
+    /// And the tier was taken because of too little play.
+    was_lost: bool,
+}
+
 struct Words<'a> {
     rungs: &'a [Rung],
     currency: &'a str,
@@ -68,11 +87,14 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    fn sentence(&self, steps: &[Step], last: &Step, back: bool) -> String {
+    fn sentence(&self, steps: &[Step], last: &Step, back: Back) -> String {
         let day = self.day(last);
         match last.reason {
-            Reason::Threshold if back => {
+            Reason::Threshold if back.was_lost => {
                 format!("{} again on {day}, after {} in 30 days", self.reached(steps), self.money(last.rolling))
+            }
+            Reason::Threshold if back.was_left => {
+                format!("{} again on {day} after {}", self.reached(steps), self.money(last.cumulative))
             }
             Reason::Threshold => format!("{} on {day} after {}", self.reached(steps), self.money(last.cumulative)),
             Reason::Decay => format!("back to {} on {day} because 30 days brought {}", self.name(last.to), self.too_little(last)),

@@ -7,8 +7,10 @@ use fixture::Out;
 use tidemark_domain::time::Day;
 
 use super::lateness::Late;
+use super::people::Step;
 use super::reversals::Taken;
 use super::stories::{Kind, Tone, tell};
+use super::wire::Reason;
 use super::{Error, Report, Timing, read};
 
 fn report(out: &Out) -> Report {
@@ -68,6 +70,28 @@ fn steps_are_told_in_plain_words_with_the_local_day_of_a_fall() {
     let rolling = story.rolling(Day::from_civil(2026, 4, 1), Day::from_civil(2026, 4, 2));
     assert_eq!(rolling[0].1, units(10_824, 20), "3 March still counts on 1 April");
     assert_eq!(rolling[1].2, units(820, 0), "and no longer on the day after");
+}
+
+#[test]
+fn a_way_back_is_told_by_the_sum_that_decided() {
+    let report = report(&Out::sound());
+    let mut story = report.stories[0].clone();
+    let [up, down] = story.steps.as_slice() else { panic!("one step up and one down") };
+    let (up, decayed) = (*up, *down);
+    let reversed = Step { reason: Reason::Reversal, by_timer: false, ..decayed };
+    let again = Step { cumulative: units(10_100, 0), rolling: units(1_200, 0), ..up };
+    let mut told = |steps: &[Step]| {
+        story.steps = steps.to_vec();
+        tell(&report, &story, Tone::Brief).pop().map(|event| event.text)
+    };
+    // A tier that was lost asks for 30 days of play, one that a reversal took for turnover since ever (rules 5 to 7).
+    assert_eq!(told(&[up, decayed, again]).as_deref(), Some("Silver again on 3 Mar, after 1,200 EUR in 30 days"));
+    assert_eq!(told(&[up, reversed, again]).as_deref(), Some("Silver again on 3 Mar after 10,100 EUR"));
+    assert_eq!(
+        told(&[up, decayed, again, reversed, again]).as_deref(),
+        Some("Silver again on 3 Mar after 10,100 EUR"),
+        "it was won back before it was taken"
+    );
 }
 
 #[test]

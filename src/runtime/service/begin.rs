@@ -83,6 +83,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
     let process = machine.random_id();
     let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
+    must_be_of_this_job(&state, options)?;
     // What was bound before all of the newest snapshots is needed by none of them.
     let manifests = state.manifests_of_any_logic().map_err(Failure::Failed)?;
     let since = manifests.get(manifests.len().saturating_sub(NEWEST)).map_or(0, |oldest| oldest.epoch);
@@ -142,6 +143,19 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
         journal: Some(journal),
         state: Some(state),
     })
+}
+
+/// A folder that was copied or renamed is the state of the job that it was: to go on with it would publish everything
+/// again under another name.
+pub(super) fn must_be_of_this_job(state: &State, options: &Options) -> Result<(), Failure> {
+    let Some(other) = state.foreign().map_err(Failure::Failed)? else { return Ok(()) };
+    let config = &options.config;
+    Err(Failure::Mismatch(format!(
+        "{url}/{name} holds snapshots of the {other}, and this is job {name}: go on with it under its own name, or give an empty place \
+         as [store] url. Nothing was bound or published",
+        url = config.store.url,
+        name = config.job.name,
+    )))
 }
 
 /// What is gone on from: a snapshot, or nothing.

@@ -41,6 +41,8 @@ pub(super) struct Watch {
     simulated: bool,
     /// Whether nothing was begun yet that would have to be finished.
     waited: Arc<AtomicBool>,
+    /// Set when the process is asked to end.
+    asked: Arc<AtomicBool>,
 }
 
 /// How long the open commit and the last snapshot may take once it is asked to end.
@@ -48,10 +50,11 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Ends the process where it is asked to and cannot by itself: at once while it waits for a broker or a store before
 /// it has begun, else after ten seconds. Whatever is open then is as after a kill: nothing of it is visible.
-fn end_when_asked(asked: &AtomicBool, early: &AtomicBool, drain: bool, notice: &Notice) {
+fn end_when_asked(asked: &AtomicBool, early: &AtomicBool, drain: bool, health: &Health, notice: &Notice) {
     while !asked.load(Ordering::Acquire) {
         std::thread::sleep(Duration::from_millis(50));
     }
+    health.set_ready(Stage::Stopping);
     if early.load(Ordering::Acquire) {
         notice(if drain {
             "the drain was cut short as asked, before it began"
@@ -152,11 +155,12 @@ impl Watch {
         let waited = Arc::new(AtomicBool::new(true));
         let (asked, early, told) = (Arc::clone(&options.asked_to_stop), Arc::clone(&waited), Arc::clone(&options.notice));
         if !options.world.machine.is_simulated() {
-            let drain = options.drain;
-            spawn(&options.world.machine, "asked-to-stop", move || end_when_asked(&asked, &early, drain, &told))?;
+            let (drain, answers) = (options.drain, Arc::clone(&health));
+            spawn(&options.world.machine, "asked-to-stop", move || end_when_asked(&asked, &early, drain, &answers, &told))?;
         }
         Ok(Self {
             waited,
+            asked: Arc::clone(&options.asked_to_stop),
             health,
             metrics,
             notice: Arc::clone(&options.notice),
@@ -230,14 +234,15 @@ impl Watch {
             committed: (0, Instant::now()),
             required: Required::new(Aim { workers_max: begun.outputs.shards, ..Aim::default() }),
         };
-        let (stop, ready) = (Arc::clone(&self.stop), Arc::clone(&self.ready));
+        let (stop, ready, asked) = (Arc::clone(&self.stop), Arc::clone(&self.ready), Arc::clone(&self.asked));
         let run = move || {
             let mut round = 0_u32;
             while !stop.load(Ordering::Acquire) {
                 std::thread::sleep(EVERY);
                 round = round.wrapping_add(1);
                 let behind = renewal.renew();
-                if ready.load(Ordering::Acquire) && !stop.load(Ordering::Acquire) {
+                let ends = stop.load(Ordering::Acquire) || asked.load(Ordering::Acquire);
+                if ready.load(Ordering::Acquire) && !ends {
                     renewal.health.set_ready(if behind { Stage::CatchingUp { behind: renewal.backlog() } } else { Stage::Ready });
                 }
                 if round.is_multiple_of(LATE_EVERY) {

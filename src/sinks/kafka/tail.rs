@@ -30,6 +30,13 @@ pub fn progress(outputs: &Outputs, shards: &[u32], since: Epoch) -> Result<BTree
     let topic = outputs.progress_topic();
     let places: Vec<Place> = shards.iter().map(|shard| (topic.clone(), *shard)).collect();
     let bounds = outputs.brokers.bounds(&places, End::High)?;
+    // Trimming leaves what the oldest snapshot needs; whoever removed all has removed the proof of what was published.
+    if let Some(((_, shard), (low, _))) = bounds.iter().find(|(_, (low, high))| low == high && *low > 0) {
+        bail!(
+            "topic {topic}, partition {shard}, begins with offset {low} and holds nothing: its progress records are missing. Restore \
+             the topic; it must keep its records (retention.ms=-1). Nothing was bound or published"
+        );
+    }
     let mut look = FIRST_LOOK;
     loop {
         let from =

@@ -1,12 +1,16 @@
-//! What is removed of a job's past once `verify` need not reach back to it.
+//! What is removed of a job's past once `verify` need not reach back to it, and what nobody may remove.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
-use tidemark::kafka;
+use tidemark::kafka::{self, Cluster};
 
 use super::rig::{Rig, casino, signal, within};
+use super::running::EVENTS;
 use crate::broker::shared;
+use crate::results::copy;
 
 /// A round of snapshots a second, where the machine has nothing else to do. How segments of the journal are removed is tested
 /// with the journal: it takes hundreds of commits to make two.
@@ -49,4 +53,47 @@ fn what_verify_need_not_reach_is_removed_and_the_rest_is_still_proved() {
     signal(&service, "-TERM");
     assert_eq!(rig.ended(service).status.code(), Some(0), "{}", rig.said());
     proved(&rig);
+}
+
+#[test]
+fn without_its_progress_a_job_neither_goes_on_nor_counts_as_proved() {
+    let casino = casino(6_000, 93);
+    let rig = Rig::new(shared(), "progress", &casino, EVENTS);
+    rig.produce(&casino, None);
+    rig.drain(2);
+    rig.verified();
+    let published = rig.published();
+    let topic = format!("{}{}", rig.prefix, rig.progress_topic());
+    let inspector = kafka::inspector(rig.brokers.as_str()).unwrap();
+    let (_, end) = inspector.client().fetch_watermarks(&topic, 3, Duration::from_secs(10)).unwrap();
+    let all = BTreeMap::from([((topic.clone(), 3), end.cast_unsigned())]);
+    kafka::delete_before(&Cluster::from(rig.brokers.as_str()), &all).unwrap();
+    let lost = format!("topic {topic}, partition 3, begins with offset {end} and holds nothing");
+    // With its snapshots, and without: then nothing else tells that the shard had published.
+    for how in ["with", "without"] {
+        let (code, _, said) = rig.asked(&["verify", "--json"]);
+        assert!(code == 1 && said.contains(&lost), "{how}: {code}: {said}");
+        let before = rig.said().len();
+        assert_eq!(rig.ended(rig.start(2, &["--drain"])).status.code(), Some(1), "{how}: {}", rig.said());
+        let said = rig.said().split_off(before);
+        assert!(said.contains(&lost), "{how}: {said}");
+        assert_eq!(rig.published(), published, "{how}");
+        fs::remove_dir_all(rig.store().join("snapshots")).unwrap_or_default();
+    }
+}
+
+#[test]
+fn the_copied_state_of_another_job_is_refused() {
+    let casino = casino(6_000, 94);
+    let (rig, other) = (Rig::new(shared(), "own", &casino, EVENTS), Rig::new(shared(), "renamed", &casino, EVENTS));
+    rig.produce(&casino, None);
+    rig.drain(2);
+    copy(&rig.store(), &other.store());
+    let journal = other.journal();
+    assert_eq!(other.ended(other.start(2, &["--drain"])).status.code(), Some(78), "{}", other.said());
+    assert!(other.said().contains("holds snapshots of the service own"), "{}", other.said());
+    assert_eq!(other.journal(), journal, "something was bound");
+    let (code, _, said) = other.asked(&["verify", "--json"]);
+    assert!(code == 78 && said.contains("holds snapshots of the service own"), "{code}: {said}");
+    rig.verified();
 }
