@@ -201,30 +201,30 @@ impl State {
     /// # Errors
     /// Where the store cannot be listed.
     pub fn manifests_of_any_logic(&self) -> Result<Vec<Manifest>> {
+        let mut all = self.manifests_of_anybody()?;
+        all.retain(|manifest| self.is_own(manifest));
+        Ok(all)
+    }
+
+    /// All manifests that can be read, those of others too, oldest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub fn manifests_of_anybody(&self) -> Result<Vec<Manifest>> {
         let mut all = Vec::new();
         for name in self.store.list("snapshots")? {
-            if !name.ends_with("/manifest.json") {
-                continue;
+            if name.ends_with("/manifest.json") {
+                all.extend(self.store.get(&name)?.and_then(|bytes| read_manifest(&bytes)));
             }
-            let manifest = self.store.get(&name)?.and_then(|bytes| read_manifest(&bytes));
-            all.extend(manifest.filter(|manifest| manifest.job == self.job));
         }
         all.sort_by_key(|manifest| manifest.epoch);
         Ok(all)
     }
 
-    /// The state of somebody else, where a snapshot of it is here.
-    ///
-    /// # Errors
-    /// Where the store cannot be listed.
-    pub fn foreign(&self) -> Result<Option<String>> {
-        for name in self.store.list("snapshots")?.iter().filter(|name| name.ends_with("/manifest.json")) {
-            let manifest = self.store.get(name)?.and_then(|bytes| read_manifest(&bytes));
-            if let Some(other) = manifest.filter(|manifest| manifest.job != self.job) {
-                return Ok(Some(other.job));
-            }
-        }
-        Ok(None)
+    /// Whether a manifest is of this job.
+    #[must_use]
+    pub fn is_own(&self, manifest: &Manifest) -> bool {
+        manifest.job == self.job
     }
 
     /// The players of every worker as the newest usable snapshot has them; a damaged one is passed over.

@@ -22,7 +22,7 @@ use crate::brokers::Transactions;
 use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
-use crate::epoch::{ClockSettings, Place, Spread};
+use crate::epoch::{ClockSettings, Epoch, Place, Spread};
 use crate::journal::{self, Bound, Journal};
 use crate::kafka;
 use crate::machine::Defect;
@@ -83,9 +83,8 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition.clone()).collect();
     let process = machine.random_id();
     let state = State::of_service(Arc::clone(&store), &config.job.name, machine);
-    must_be_of_this_job(&state, options)?;
     // What was bound before all of the newest snapshots is needed by none of them.
-    let manifests = state.manifests_of_any_logic().map_err(Failure::Failed)?;
+    let manifests = manifests_of_this_job(&state, options)?;
     let since = manifests.get(manifests.len().saturating_sub(NEWEST)).map_or(0, |oldest| oldest.epoch);
     let (journal, story) = {
         let start = same::start(options, &outputs, &inputs);
@@ -145,17 +144,34 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     })
 }
 
-/// A folder that was copied or renamed is the state of the job that it was: to go on with it would publish everything
-/// again under another name.
-pub(super) fn must_be_of_this_job(state: &State, options: &Options) -> Result<(), Failure> {
-    let Some(other) = state.foreign().map_err(Failure::Failed)? else { return Ok(()) };
+/// The manifests of all snapshots, oldest first. A folder that was copied or renamed is the state of the job that it was:
+/// to go on with it would publish everything again under another name.
+pub(super) fn manifests_of_this_job(state: &State, options: &Options) -> Result<Vec<Manifest>, Failure> {
+    let all = state.manifests_of_anybody().map_err(Failure::Failed)?;
+    let Some(other) = all.iter().find(|manifest| !state.is_own(manifest)) else { return Ok(all) };
     let config = &options.config;
     Err(Failure::Mismatch(format!(
         "{url}/{name} holds snapshots of the {other}, and this is job {name}: go on with it under its own name, or give an empty place \
          as [store] url. Nothing was bound or published",
         url = config.store.url,
         name = config.job.name,
+        other = other.job,
     )))
+}
+
+/// The last epoch that a shard has published.
+pub(super) fn visible(records: &[Standing]) -> Epoch {
+    records.last().map_or(0, |last| last.record.epoch)
+}
+
+/// What is wrong where a shard has published less than the newest snapshot stands for, which is what was visible.
+pub(super) fn falls_short(topic: &str, shard: u32, visible: Epoch, newest: Epoch) -> Option<String> {
+    (visible < newest).then(|| {
+        format!(
+            "topic {topic}, partition {shard}, is at epoch {visible} and the newest snapshot in the store at {newest}: progress records are \
+             missing"
+        )
+    })
 }
 
 /// What is gone on from: a snapshot, or nothing.
@@ -300,17 +316,16 @@ impl Chosen<'_> {
     fn check(&self, progress: &BTreeMap<u32, Vec<Standing>>, newest: u64) -> Result<(), Failure> {
         let (topic, bound) = (self.outputs.progress_topic(), self.history.last_epoch());
         for (shard, records) in progress {
-            let visible = records.last().map_or(0, |last| last.record.epoch);
+            let visible = visible(records);
             if visible > bound {
                 return Err(Failure::Failed(anyhow::anyhow!(
                     "topic {topic}, partition {shard}, is at epoch {visible} and the journal ends with epoch {bound}: the store is not the \
                      one that this job published with. Restore journal/ in the store. Nothing was bound or published"
                 )));
             }
-            if visible < newest {
+            if let Some(what) = falls_short(&topic, *shard, visible, newest) {
                 return Err(Failure::Failed(anyhow::anyhow!(
-                    "topic {topic}, partition {shard}, is at epoch {visible} and the newest snapshot in the store at {newest}: progress \
-                     records are missing. Restore the topic; it must keep its records (retention.ms=-1). Nothing was bound or published"
+                    "{what}. Restore the topic; it must keep its records (retention.ms=-1). Nothing was bound or published"
                 )));
             }
         }

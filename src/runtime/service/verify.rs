@@ -10,6 +10,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::again::Again;
+use super::begin::{falls_short, manifests_of_this_job, visible};
 use super::committer::{Compared, Target};
 use super::history::History;
 use super::{Options, same, topics};
@@ -79,9 +80,8 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let inputs = topics::inputs(options)?;
     let store = Arc::new(store_of(options)?);
     let state = State::of_service(Arc::clone(&store), &config.job.name, &options.world.machine);
-    super::begin::must_be_of_this_job(&state, options)?;
     // Before progress is read: a snapshot is written after what it stands for is visible.
-    let newest = state.manifests_of_any_logic().map_err(Failure::Failed)?.last().map_or(0, |manifest| manifest.epoch);
+    let newest = manifests_of_this_job(&state, options)?.last().map_or(0, |manifest| manifest.epoch);
     let shards: Vec<u32> = (0..config.job.shards).collect();
     // What is committed now; a job that runs goes on meanwhile.
     let progress = tail::progress(&outputs, &shards, 0).map_err(Failure::Failed)?;
@@ -100,7 +100,8 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     let begun = begin(options, &state, &history, &partitions, &lows, kept_since(&progress))?;
     let mut expected: Vec<Expected> = progress.values().map(|shard| Expected::of(shard, begun.progress.epoch)).collect();
     let mut gone = begun.gone.clone();
-    gone.extend(behind(&outputs, &progress, newest));
+    let topic = outputs.progress_topic();
+    gone.extend(progress.iter().filter_map(|(shard, records)| falls_short(&topic, *shard, visible(records), newest)));
     let other = |each: &&Standing| each.record.epoch > begun.progress.epoch && each.record.logic_version != LOGIC_VERSION;
     let newest_other = progress.values().flatten().filter(other).map(|each| each.record.epoch).max();
     if let Some(epoch) = newest_other {
@@ -142,21 +143,6 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     shorten(&mut wrong);
     shorten(&mut gone);
     Ok(Verified { summary: Summary::of(&computed), commits, records: read, wrong, gone })
-}
-
-/// Shards whose progress does not come up to the newest snapshot, which stood for what was visible: it is lost, and
-/// nobody knows what else.
-fn behind(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, newest: Epoch) -> Vec<String> {
-    let at = |records: &[Standing]| records.last().map_or(0, |last| last.record.epoch);
-    let lost = progress.iter().filter(|(_, records)| at(records) < newest);
-    lost.map(|(shard, records)| {
-        format!(
-            "topic {}, partition {shard}, is at epoch {} and the newest snapshot in the store at {newest}: progress records are missing",
-            outputs.progress_topic(),
-            at(records)
-        )
-    })
-    .collect()
 }
 
 /// The store of a job that is there.

@@ -241,9 +241,12 @@ impl Watch {
                 std::thread::sleep(EVERY);
                 round = round.wrapping_add(1);
                 let behind = renewal.renew();
-                let ends = stop.load(Ordering::Acquire) || asked.load(Ordering::Acquire);
-                if ready.load(Ordering::Acquire) && !ends {
-                    renewal.health.set_ready(if behind { Stage::CatchingUp { behind: renewal.backlog() } } else { Stage::Ready });
+                if ready.load(Ordering::Acquire) && !stop.load(Ordering::Acquire) {
+                    renewal.health.set_ready(match behind {
+                        _ if asked.load(Ordering::Acquire) => Stage::Stopping,
+                        true => Stage::CatchingUp { behind: renewal.backlog() },
+                        false => Stage::Ready,
+                    });
                 }
                 if round.is_multiple_of(LATE_EVERY) {
                     for warning in renewal.metrics.late_warnings() {
