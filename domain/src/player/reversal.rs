@@ -264,7 +264,8 @@ impl Player {
         scene: &mut Scene<'_>,
     ) {
         let Some(number) = number else { return };
-        for each in waiting {
+        let mut last = None;
+        for each in &waiting {
             let mut cause = Cause {
                 id: Some(&each.event_id),
                 source: &each.source,
@@ -281,21 +282,27 @@ impl Player {
                     if self.take(&mut cause, bet_id, &found, &bet, amount, each.reason.as_deref(), now, scene) {
                         self.audit_refused_reversal(&mut cause, "BetVoided", bet_id, "void_above_stake", scene);
                     }
+                    last = Some((cause, "BetVoided"));
                     match decide_part(&bet, amount).rest {
                         Some(rest) => bet = rest,
                         // What is left to wait for a bet that others have emptied has no effect.
-                        None => return,
+                        None => break,
                     }
                 }
                 Reversal::Correct(new_amount) => {
                     let Some(corrected) = decide_correction(&bet, new_amount) else {
-                        self.set_aside(&each, CORRECTION_OVERFLOW, scene);
+                        self.set_aside(each, CORRECTION_OVERFLOW, scene);
                         continue;
                     };
                     self.correct(&mut cause, bet_id, &found, &bet, corrected, now, scene);
+                    last = Some((cause, "BetCorrected"));
                     bet = corrected;
                 }
             }
+        }
+        // Parts are rounded one by one: together they can take a millionth more than the bet brought.
+        if let Some((mut cause, action)) = last {
+            self.judge_reversal(&mut cause, action, now, scene);
         }
     }
 

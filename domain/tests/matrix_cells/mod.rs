@@ -263,6 +263,7 @@ pub(crate) const ROWS: &[Row] = &[
             "never_too_late",
             "no_rate_needed",
             "part",
+            "parts_above_the_bet",
             "too_late_adjust",
             "too_late_at",
             "too_late_before",

@@ -204,6 +204,7 @@ impl Player<'_> {
         let standing = Standing { terms, stake, taken: Dec::whole(0), base, points, base_left: base, points_left: points };
         let mut bet = Bet { id, day, emptied: false, standing: Some(standing) };
         self.accrue(&bet, &cause);
+        let mut last = None;
         for waiting in &waited {
             if bet.emptied {
                 self.cover.hit("R9.emptied_by_others");
@@ -213,8 +214,14 @@ impl Player<'_> {
             let its = Cause { as_of: cause.as_of, late: cause.late, ..own };
             self.cover.hit(if waiting.event.kind == "BetVoided" { "R9.waiting_part" } else { "R9.waiting_corrected" });
             self.reverse(&mut bet, &waiting.event, &its);
+            last = Some(its);
         }
         self.bets.push(bet);
+        if let Some(its) = last
+            && self.reversal_steps("reversal", 1, &its)
+        {
+            self.audit("review", Some("reversed_after_reward"), &its);
+        }
         self.active("bet", day);
         self.last_bet_at = self.last_bet_at.max(Some(at));
         self.upgrades("threshold", &cause);

@@ -64,6 +64,9 @@ pub(super) fn games(findings: &mut Findings, part: &Section<'_>) -> Option<Games
     Some(Games { weights: weights?, unknown_weight: unknown_weight?, catalogue: catalogue? })
 }
 
+/// What `jurisdictions` says where it is left out.
+const GB_WAGER_MULTIPLIER_MAX: Factor = Factor(10 * Factor::ONE.0);
+
 pub(super) fn promotions(findings: &mut Findings, part: &Section<'_>) -> Option<Promotions> {
     let section = part.section(findings, "promotions", &table::PROMOTIONS);
     let stacking = section.get(findings, "stacking");
@@ -87,13 +90,21 @@ fn promotion(findings: &mut Findings, section: &Section<'_>) -> Option<Promotion
     Some(Promotion { id: id?, multiplier: multiplier?, from: from?, to: to?, brands: brands?, game_types: game_types? })
 }
 
-pub(super) fn redemption(findings: &mut Findings, part: &Section<'_>) -> Option<Redemption> {
+/// Where a brand is licensed in GB, what is won for points may ask for 10 times its amount at most (the default of
+/// `jurisdictions`, CONTRACTS.md section 1, and BONUSES.md B35).
+pub(super) fn redemption(findings: &mut Findings, part: &Section<'_>, british: Option<&str>) -> Option<Redemption> {
     let section = part.section(findings, "redemption", &table::REDEMPTION);
     let step = section.get(findings, "step");
     let value = section.get(findings, "value");
     let currency = section.get(findings, "currency");
     let confirm_within = section.get::<Millis>(findings, "confirm_within");
     let wager_multiplier = section.get(findings, "wager_multiplier");
+    if let (Some(brand), Some(multiplier)) = (british, wager_multiplier)
+        && multiplier > GB_WAGER_MULTIPLIER_MAX
+    {
+        let what = format!("brand `{brand}` has the jurisdiction GB, which allows less");
+        section.report(findings, "wager_multiplier", what, "10 at most");
+    }
     Some(Redemption {
         step: step?,
         value: value?,

@@ -176,7 +176,11 @@ fn programme(findings: &mut Findings, parts: &Parts<'_>) -> Option<Programme> {
     let games = earning::games(findings, &parts.part("games"));
     let promotions = earning::promotions(findings, &parts.part("promotions"));
     let tiers = ladder::tiers(findings, &parts.part("tiers"));
-    let redemption = earning::redemption(findings, &parts.part("redemption"));
+    let british = brands.as_ref().and_then(|(default, listed)| {
+        let all = std::iter::once(("default", default)).chain(listed.iter().map(|(name, brand)| (&**name, brand)));
+        all.filter(|(_, brand)| &*brand.jurisdiction == "GB").map(|(name, _)| name).next()
+    });
+    let redemption = earning::redemption(findings, &parts.part("redemption"), british);
     version?;
     let (default_brand, listed) = brands?;
     Some(Programme {

@@ -107,6 +107,12 @@ fn what_is_not_enforced_is_refused_by_name() {
     }
     with("campaigns: []");
     with("brands: {b: {loyalty_scope: brand, jurisdiction: GB}}");
+    let british = |multiplier| format!("redemption: {{wager_multiplier: {multiplier}}}\nbrands: {{b: {{jurisdiction: GB}}}}");
+    with(&british("10"));
+    assert_eq!(
+        refused(&british("10.0001")),
+        ["4:32 redemption.wager_multiplier: brand `b` has the jurisdiction GB, which allows less"]
+    );
     assert_eq!(with("redemption: {wager_multiplier: 3}").redemption.wager_multiplier, Factor(30_000));
 }
 
