@@ -98,7 +98,7 @@ pub struct Run {
     #[arg(long)]
     pub drain: bool,
     /// Workers, instead of [job] workers
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub workers: Option<u32>,
     /// Go on although this version may compute something else than what an older one published
     #[arg(long)]
@@ -222,7 +222,7 @@ pub struct Replay {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Workers, 1 to 12; the results are the same for any number
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true)]
     pub workers: u32,
     /// Stop at this instant (RFC 3339, such as 2026-03-01T00:00:00Z); timers due exactly then still fire
     ///
@@ -273,7 +273,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
     /// Workers, 1 to 12; the results are the same for any number
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=12))]
+    #[arg(long, default_value_t = 2, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=12))]
     pub workers: u32,
     /// The folder for events, results and page; what an earlier demo left there is replaced
     #[arg(long, default_value = "out/demo", value_name = "DIR")]

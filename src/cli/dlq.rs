@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::args::{Dlq, DlqList, DlqReplay};
 use super::{config, print};
+use crate::config::Config;
 use crate::runtime::Failure;
 use crate::runtime::dlq::{self, DeadLetter, Filed, Filter, Judged, Order, Report};
 
@@ -57,7 +58,8 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
     let (mut found, mut shown) = (0_u64, 0_u64);
     // Where each partition goes on behind what was shown.
     let mut next = since.clone();
-    let ends = dlq::read(&config::load(&arguments.letters.config)?, &since, &print::notice(), &mut |filed| {
+    let config = config::load(&arguments.letters.config)?;
+    let ends = dlq::read(&config, &since, &print::notice(), &mut |filed| {
         if !filter.takes(&filed.letter) {
             return Ok(());
         }
@@ -82,6 +84,7 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
         for ((topic, kind), count) in &counts {
             text.push_str(&format!("{:>9}  {topic:width$}  {kind}\n", print::count(*count)));
         }
+        text.push_str(&unread(found, filter.topic.as_deref(), &config));
         if shown < found {
             text.push_str(&format!("the first {} of them are shown\n", print::count(shown)));
         }
@@ -93,6 +96,17 @@ fn list(arguments: &DlqList) -> Result<u8, Failure> {
     }
     printer.flush()?;
     Ok(0)
+}
+
+/// What a person may have mistyped, where nothing was found.
+fn unread(found: u64, topic: Option<&str>, config: &Config) -> String {
+    let read: Vec<&str> = config.sources.iter().flat_map(|source| &source.topics).map(String::as_str).collect();
+    match topic {
+        Some(topic) if found == 0 && !read.contains(&topic) => {
+            format!("topic {topic} is not read by this job, which reads {}\n", read.join(", "))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Reads `PARTITION@OFFSET` pairs.
@@ -147,11 +161,13 @@ fn replay(arguments: &DlqReplay) -> Result<u8, Failure> {
         send: arguments.yes,
     };
     let mut printer = Printer::default();
-    let report = dlq::replay(&config::load(&arguments.letters.config)?, &order, &print::notice(), &mut |letter, judged| {
+    let config = config::load(&arguments.letters.config)?;
+    let report = dlq::replay(&config, &order, &print::notice(), &mut |letter, judged| {
         let text = told(letter, judged, arguments.yes);
         Ok(printer.push(&text)?)
     })?;
     printer.push(&summary(&report, arguments.yes))?;
+    printer.push(&unread(report.ready + report.before + report.refused, order.filter.topic.as_deref(), &config))?;
     printer.flush()?;
     let complete = report.refused == 0 && report.missing.is_empty();
     Ok(u8::from(arguments.yes && !complete))

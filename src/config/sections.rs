@@ -1,6 +1,6 @@
 //! The sections of the file, one function each: which keys there are, and what they must be to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tidemark_domain::programme::resolve::nearest::nearest_within;
 
@@ -25,10 +25,13 @@ pub(super) fn all(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Con
     let clock = clock(reader, root);
     let epoch = epoch(reader, root);
     let store = store(reader, root);
-    let sources = sources(reader, root);
+    let (sources, places) = sources(reader, root).unzip();
     let brokers = sources.as_ref().and_then(|sources| sources.first()).map(|source| source.brokers.as_str());
     let commit_interval = epoch.as_ref().map(|epoch| epoch.commit_interval);
     let sink = sink(reader, root, brokers, commit_interval);
+    if let (Some(job), Some(sources), Some(sink)) = (&job, &sources, &sink) {
+        reads_its_own(reader, job, sources.iter().zip(places.iter().flatten()), sink);
+    }
     let http = http(reader, root);
     let programme = programme(reader, root);
     reader.close(root);
@@ -125,7 +128,8 @@ fn store(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Store> {
     Some(Store { url: url?.value, verify_reach: verify_reach?.value })
 }
 
-fn sources(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Vec<Source>> {
+/// Every source, and where its topics are given.
+fn sources(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<(Vec<Source>, Vec<Origin>)> {
     let mut sections = reader.sections(root, "source")?;
     if sections.is_empty() {
         let message = "there is no source; write [[source]] with `brokers` and `topics` below it";
@@ -133,12 +137,17 @@ fn sources(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Vec<Source
         return None;
     }
     let mut readers_of = BTreeMap::new();
-    let sources: Vec<Option<Source>> = sections.iter_mut().map(|section| source(reader, section, &mut readers_of)).collect();
+    let sources: Vec<Option<(Source, Origin)>> =
+        sections.iter_mut().map(|section| source(reader, section, &mut readers_of)).collect();
     sources.into_iter().collect()
 }
 
 /// Reads one source; `readers_of` are the topics of those before it.
-fn source(reader: &mut Reader<'_>, section: &mut Section<'_>, readers_of: &mut BTreeMap<String, String>) -> Option<Source> {
+fn source(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    readers_of: &mut BTreeMap<String, String>,
+) -> Option<(Source, Origin)> {
     let brokers = reader.text(section, "brokers", values::brokers);
     let topics = reader.list(section, "topics", values::topics);
     let prefix = reader.text(section, "topic_prefix", values::prefix);
@@ -149,7 +158,9 @@ fn source(reader: &mut Reader<'_>, section: &mut Section<'_>, readers_of: &mut B
             check_topic(reader, section, (topic.as_str(), &topics.origin), &prefix.value, readers_of);
         }
     }
-    Some(Source { brokers: brokers?.value, topics: topics?.value, topic_prefix: prefix?.value, librdkafka: librdkafka? })
+    let topics = topics?;
+    let source = Source { brokers: brokers?.value, topics: topics.value, topic_prefix: prefix?.value, librdkafka: librdkafka? };
+    Some((source, topics.origin))
 }
 
 fn check_topic(
@@ -202,6 +213,26 @@ fn sink(
         librdkafka: librdkafka?,
         cloudevents: cloudevents?,
     })
+}
+
+/// A job that read its own progress would never come to an end. Facts that it reads have no effect: no event is one.
+fn reads_its_own<'s>(
+    reader: &mut Reader<'_>,
+    job: &Job,
+    sources: impl Iterator<Item = (&'s Source, &'s Origin)>,
+    sink: &KafkaSink,
+) {
+    let own = ["progress", "dlq-replayed"].map(|kind| sink.full_name(&format!("tidemark.{}.{kind}.v1", job.name)));
+    let addresses = |brokers: &str| brokers.split(',').map(|each| each.trim().to_owned()).collect::<BTreeSet<_>>();
+    for (source, place) in sources.filter(|(source, _)| !addresses(&source.brokers).is_disjoint(&addresses(&sink.brokers))) {
+        for topic in source.full_names().iter().filter(|topic| own.contains(topic)) {
+            let message = format!(
+                "`{topic}` is written by this job, a record for each commit: reading it would never come to an end; take it out of \
+                 `topics` in [[source]]"
+            );
+            reader.problem(place, message);
+        }
+    }
 }
 
 /// For every topic of facts whether it has the headers of CloudEvents.

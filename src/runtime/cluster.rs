@@ -1,6 +1,6 @@
 //! Real brokers, as the service needs them: librdkafka behind [`Brokers`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -168,7 +168,16 @@ impl Brokers for Kafka {
                 }
                 Some(Err(error)) => {
                     let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
-                    if fatal || moved.elapsed() > patience {
+                    let code = error.rdkafka_error_code();
+                    // The client says these once for each partition, and then nothing more.
+                    if matches!(code, Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) {
+                        let names: BTreeSet<&str> = open.keys().map(|(topic, _)| topic.as_str()).collect();
+                        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                        bail!("cannot read back what was published at {} (topic {names}): {error}", self.cluster.brokers);
+                    }
+                    // The log's start has moved since it was asked for: whoever asks again gets the new one.
+                    let moved_on = matches!(code, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange));
+                    if fatal || moved_on || moved.elapsed() > patience {
                         return Err(error).context("cannot read back what was published");
                     }
                 }

@@ -39,6 +39,7 @@ mod killed;
 /// The pipeline agrees with the auditor.
 mod oracle;
 /// What a run leaves behind.
+mod read_back;
 mod results;
 /// The same facts for any workers, epochs and allowed disorder.
 mod same_facts;

@@ -17,6 +17,7 @@ use crate::kafka::{Cluster, Notice};
 use crate::runtime::Failure;
 use crate::runtime::cluster::Kafka;
 use crate::sinks::Topic;
+use crate::sinks::kafka::SWEPT_WITHIN;
 
 /// A dead letter as it stands in its topic (CONTRACTS section 4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,7 +125,7 @@ pub struct Filed {
 
 /// An open transaction of a process that died is taken back by the brokers within its own time.
 pub(super) fn patience(config: &Config) -> Duration {
-    config.sink.transaction_timeout + Duration::from_secs(10)
+    config.sink.transaction_timeout + SWEPT_WITHIN
 }
 
 /// Reads the job's dead letters up to the ends that the topic has now, partition after partition, each from its

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::chosen::{Chosen, Loaded, manifests_of_this_job, reaches_back};
 use super::ends::Watched;
-use super::history::{History, book_of, number_of, programme_of};
+use super::history::{History, book_of, programme_of};
 use super::pipeline::spawn;
 use super::topics::{self, Input};
 use super::watch::Watch;
@@ -22,17 +23,16 @@ use crate::brokers::Transactions;
 use crate::config::Config;
 use crate::dataflows::ledger::Restored;
 use crate::dataflows::{Job, Profiles};
-use crate::epoch::{ClockSettings, Epoch, Place, Spread};
+use crate::epoch::{ClockSettings, Spread};
 use crate::journal::{self, Bound, Journal};
 use crate::kafka;
 use crate::machine::Defect;
+use crate::runtime::Failure;
 use crate::runtime::programme::load_programme;
-use crate::runtime::state::{Known, Manifest, State};
+use crate::runtime::state::{Known, State};
 use crate::runtime::store::Store;
-use crate::runtime::{Failure, LOGIC_VERSION};
 use crate::sinks::kafka::progress::ProgressRecord;
-use crate::sinks::kafka::tail::Standing;
-use crate::sinks::kafka::{Outputs, shard, tail};
+use crate::sinks::kafka::{Outputs, shard};
 use crate::sinks::tally::Progress;
 use crate::sources::Partition;
 use crate::sources::reference::{Book, Reference};
@@ -105,12 +105,7 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
     if snapshot.as_ref().is_none_or(|(manifest, _)| manifest.epoch < since) && !history.whole {
         history = History::of(&journal::read(&store).map_err(Failure::Failed)?, &partitions)?;
     }
-    if snapshot.is_none() && !history.whole {
-        return Err(Failure::Failed(anyhow::anyhow!(
-            "no snapshot is usable and the journal does not reach back to the first epoch: restore the store. Nothing was bound or \
-             published"
-        )));
-    }
+    reaches_back(snapshot.as_ref().map(|(manifest, _)| manifest.epoch), &history, &progress_records)?;
     history.go_on_from(snapshot.as_ref().map_or(&[], |(manifest, _)| &manifest.progress.places));
     same::check(options, &outputs, &inputs, &history)?;
     let (progress, restored, known) = gone_on_from(options, snapshot, &history, &given);
@@ -141,36 +136,6 @@ pub(super) fn begin(options: &Options, watch: &Watch) -> Result<Begun, Failure> 
         process,
         journal: Some(journal),
         state: Some(state),
-    })
-}
-
-/// The manifests of all snapshots, oldest first. A folder that was copied or renamed is the state of the job that it was:
-/// to go on with it would publish everything again under another name.
-pub(super) fn manifests_of_this_job(state: &State, options: &Options) -> Result<Vec<Manifest>, Failure> {
-    let all = state.manifests_of_anybody().map_err(Failure::Failed)?;
-    let Some(other) = all.iter().find(|manifest| !state.is_own(manifest)) else { return Ok(all) };
-    let config = &options.config;
-    Err(Failure::Mismatch(format!(
-        "{url}/{name} holds snapshots of the {other}, and this is job {name}: go on with it under its own name, or give an empty place \
-         as [store] url. Nothing was bound or published",
-        url = config.store.url,
-        name = config.job.name,
-        other = other.job,
-    )))
-}
-
-/// The last epoch that a shard has published.
-pub(super) fn visible(records: &[Standing]) -> Epoch {
-    records.last().map_or(0, |last| last.record.epoch)
-}
-
-/// What is wrong where a shard has published less than the newest snapshot stands for, which is what was visible.
-pub(super) fn falls_short(topic: &str, shard: u32, visible: Epoch, newest: Epoch) -> Option<String> {
-    (visible < newest).then(|| {
-        format!(
-            "topic {topic}, partition {shard}, is at epoch {visible} and the newest snapshot in the store at {newest}: progress records are \
-             missing"
-        )
     })
 }
 
@@ -255,129 +220,6 @@ fn superseded_at_start(journal: &Journal) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// A snapshot, and the state of every worker that it holds.
-type Loaded = (Manifest, Vec<Restored>);
-
-/// Chooses what to go on from.
-struct Chosen<'a> {
-    outputs: &'a Outputs,
-    state: &'a State,
-    options: &'a Options,
-    history: &'a History,
-    partitions: &'a [Partition],
-}
-
-impl Chosen<'_> {
-    /// The newest snapshot that is usable, and the progress records of every shard from there on.
-    fn choose(&self) -> Result<(Option<Loaded>, Vec<Vec<ProgressRecord>>), Failure> {
-        let (config, notice) = (&self.options.config, &self.options.notice);
-        let manifests = self.state.manifests_of_any_logic().map_err(Failure::Failed)?;
-        let newest = manifests.last().map_or(0, |manifest| manifest.epoch);
-        let mut progress = self.progress(newest)?;
-        self.check(&progress, newest)?;
-        for line in self.patiently(|| tail::check_last(self.outputs, &progress, false))? {
-            notice(&line);
-        }
-        let spread = Spread { shards: config.job.shards, workers: config.job.workers };
-        for manifest in manifests.iter().rev() {
-            let loaded = self.state.load(manifest, &manifests, spread).map_err(|error| format!("{error:#}"));
-            match loaded.and_then(|restored| renumbered(manifest.clone(), restored, self.partitions)) {
-                Ok(loaded) => {
-                    if manifest.epoch < newest {
-                        progress = self.progress(manifest.epoch)?;
-                    }
-                    self.check_logic(manifest.epoch, &progress)?;
-                    return Ok((Some(loaded), bare(progress, manifest.epoch)));
-                }
-                Err(why) => notice(&format!("snapshot {} is not usable, trying the one before it: {why}", manifest.epoch)),
-            }
-        }
-        if newest > 0 {
-            progress = self.progress(0)?;
-        }
-        self.check_logic(0, &progress)?;
-        Ok((None, bare(progress, 0)))
-    }
-
-    /// Reads back until the brokers answer; what they answer is judged elsewhere.
-    fn patiently<T>(&self, read: impl Fn() -> anyhow::Result<T>) -> Result<T, Failure> {
-        let brokers = self.outputs.brokers.as_ref();
-        super::patiently(self.options, brokers, |error| brokers.is_theirs(error), read)
-    }
-
-    fn progress(&self, since: u64) -> Result<BTreeMap<u32, Vec<Standing>>, Failure> {
-        let shards: Vec<u32> = (0..self.outputs.shards).collect();
-        self.patiently(|| tail::progress(self.outputs, &shards, since))
-    }
-
-    /// What was published must be bound, and be no older than the newest snapshot.
-    fn check(&self, progress: &BTreeMap<u32, Vec<Standing>>, newest: u64) -> Result<(), Failure> {
-        let (topic, bound) = (self.outputs.progress_topic(), self.history.last_epoch());
-        for (shard, records) in progress {
-            let visible = visible(records);
-            if visible > bound {
-                return Err(Failure::Failed(anyhow::anyhow!(
-                    "topic {topic}, partition {shard}, is at epoch {visible} and the journal ends with epoch {bound}: the store is not the \
-                     one that this job published with. Restore journal/ in the store. Nothing was bound or published"
-                )));
-            }
-            if let Some(what) = falls_short(&topic, *shard, visible, newest) {
-                return Err(Failure::Failed(anyhow::anyhow!(
-                    "{what}. Restore the topic; it must keep its records (retention.ms=-1). Nothing was bound or published"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// What was published by another logic version must not have to be computed again.
-    fn check_logic(&self, since: u64, progress: &BTreeMap<u32, Vec<Standing>>) -> Result<(), Failure> {
-        let published = progress.values().flatten().filter(|each| each.record.epoch > since);
-        let other = published.map(|each| each.record.logic_version).find(|version| *version != LOGIC_VERSION);
-        match other.filter(|_| !self.options.accept_divergence) {
-            None => Ok(()),
-            Some(version) => Err(Failure::Mismatch(format!(
-                "epochs after the newest snapshot were published by logic version {version}, this is {LOGIC_VERSION}: what they would come to now may \
-                 differ. Start the old version and stop it cleanly (SIGTERM): it leaves a snapshot at its last commit. Or accept what \
-                 comes with --accept-divergence"
-            ))),
-        }
-    }
-}
-
-/// A snapshot by the numbers that partitions have now.
-pub(super) fn renumbered(
-    mut manifest: Manifest,
-    mut restored: Vec<Restored>,
-    partitions: &[Partition],
-) -> Result<Loaded, String> {
-    let number = |old: u32| manifest.partitions.get(old as usize).and_then(|name| number_of(partitions, name));
-    let mut places: Vec<Place> = Vec::new();
-    for place in &manifest.progress.places {
-        let Some(partition) = number(place.partition) else {
-            return Err("it holds a partition that is not in the configuration any more".to_owned());
-        };
-        places.push(Place { partition, ..*place });
-    }
-    places.sort_by_key(|place| place.partition);
-    for worker in &mut restored {
-        if !worker.held.iter_mut().all(|held| held.renumber(number)) {
-            return Err("records wait of a partition that is not in the configuration any more".to_owned());
-        }
-    }
-    manifest.progress.places = places;
-    Ok((manifest, restored))
-}
-
-/// Progress records without their times: those after an epoch, and the one before.
-fn bare(progress: BTreeMap<u32, Vec<Standing>>, since: u64) -> Vec<Vec<ProgressRecord>> {
-    let shard = |records: Vec<Standing>| {
-        let first = records.iter().rposition(|each| each.record.epoch <= since).unwrap_or(0);
-        records.into_iter().skip(first).map(|each| each.record).collect()
-    };
-    progress.into_values().map(shard).collect()
 }
 
 /// Partitions that no binding names begin at their log start; after a drain all are read on.

@@ -18,7 +18,7 @@ use crate::runtime::state::Event;
 use crate::sinks::files::FileSink;
 use crate::sinks::kafka::shard::{Commit, Gauge, Work};
 use crate::sinks::tally::Progress;
-use crate::sinks::{Lane, Proof, Sink as _};
+use crate::sinks::{Lane, Proof, Sink as _, Topic};
 use crate::sources::Partition;
 
 /// How often the offsets of sources are committed for tools that show lag: more often is seen by nobody, and costs two
@@ -45,6 +45,36 @@ pub(super) struct Compared {
     pub(super) other_logic: Epoch,
     /// What differs: up to which epoch, what was published, what was computed.
     pub(super) different: Vec<(Epoch, Proof, Proof)>,
+    /// Commits of which it is to be known what they come to topic by topic.
+    pub(super) by_topic: BTreeMap<Epoch, Option<Counts>>,
+    /// The same for the commit that is computed now.
+    pub(super) counts: Counts,
+}
+
+/// Records by topic.
+pub(super) type Counts = [u64; Topic::ALL.len()];
+
+impl Compared {
+    /// An epoch was computed once more.
+    fn add(&mut self, epoch: Epoch, lane: Option<Box<Lane>>) {
+        if let Some(lane) = lane {
+            self.proof.add_all(lane.proof);
+            for (count, block) in self.counts.iter_mut().zip(&lane.blocks) {
+                *count += block.count;
+            }
+            lane.recycle();
+        }
+        if let Some((recorded, published)) = self.recorded.pop_front_if(|(recorded, _)| *recorded <= epoch) {
+            let computed = std::mem::take(&mut self.proof);
+            let counts = std::mem::take(&mut self.counts);
+            if computed != published && epoch > self.other_logic {
+                self.different.push((epoch, published, computed));
+            }
+            if let Some(asked) = self.by_topic.get_mut(&recorded).filter(|_| epoch > self.other_logic) {
+                *asked = Some(counts);
+            }
+        }
+    }
 }
 
 /// A commit that is not visible yet.
@@ -161,16 +191,7 @@ impl Committer {
             }
             Target::Compare(shards) => {
                 for (shard, lane) in shards.iter_mut().zip(lanes) {
-                    if let Some(lane) = lane {
-                        shard.proof.add_all(lane.proof);
-                        lane.recycle();
-                    }
-                    if let Some((_, published)) = shard.recorded.pop_front_if(|(recorded, _)| *recorded <= epoch) {
-                        let computed = std::mem::take(&mut shard.proof);
-                        if computed != published && epoch > shard.other_logic {
-                            shard.different.push((epoch, published, computed));
-                        }
-                    }
+                    shard.add(epoch, lane);
                 }
                 self.control.taken.store(epoch, Ordering::Release);
             }

@@ -11,13 +11,14 @@
 //! durable. After a restart the same offsets go into the same epochs again, and what comes out of those that
 //! are visible already is compared with what was published.
 //!
-//! Reading order: this file, `begin` over `history`, `pipeline`, `coordinator`, `worker`, `committer`, `binder`,
+//! Reading order: this file, `begin` over `chosen` and `history`, `pipeline`, `coordinator`, `worker`, `committer`, `binder`,
 //! `control`; then what reads the same bindings for another purpose: `again` and `verify`. `topics` asks the brokers, and
 //! `same` whether a topic is still the one that was read before.
 
 mod again;
 mod begin;
 mod binder;
+mod chosen;
 mod committer;
 mod control;
 mod coordinator;
@@ -221,8 +222,10 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     let marks = Watermarks::start(begun.watched(), &options.world.machine, &options.notice)?;
     watch.follow(&control, &marks, &begun, &target);
     let journal = begun.take_journal()?;
+    let job = begun.job(config, options.defects);
+    let ordering_delay_ms = job.clock.ordering_delay_ms;
     let (pipeline, threads) = Pipeline::start(Plan {
-        job: begun.job(config, options.defects),
+        job,
         machine: options.world.machine.clone(),
         control: Arc::clone(&control),
         readings: readings(options, &begun),
@@ -247,6 +250,7 @@ fn serve(options: &Options, mut begun: Begun, watch: &watch::Watch) -> Result<Ou
     });
     let cutting = Cutting {
         clock: wall,
+        ordering_delay_ms,
         bytes: config.epoch.bytes,
         interval: config.epoch.interval,
         snapshot_interval: config.epoch.snapshot_interval,

@@ -1,13 +1,54 @@
-//! How much may be under way: the back-pressure.
+//! How much may be under way, and how much may wait for its time: the back-pressure.
 
 use std::collections::VecDeque;
 
+use super::STEP_MS;
 use crate::epoch::Epoch;
 
 /// An epoch counts as this share of a full one at least.
 const SMALLEST: u64 = 64;
 /// What a full epoch has where nobody has said it.
 const FULL: u64 = 4 << 20;
+
+/// While more than this waits for its time, only partitions are read that hold time back.
+const WAITS: u64 = 64 << 20;
+/// While more than this does and the wall clock is what holds time back, or the step in which it catches up, none is.
+const WAITS_MAX: u64 = 4 * WAITS;
+
+/// What holds time back but for records: the wall clock, in mode `wall`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wall {
+    /// No partition's clock, less the ordering delay, is beyond this: where the last epoch's `now` was.
+    pub(super) limit: i64,
+    /// Logical time as it is known.
+    pub(super) logical: i64,
+}
+
+impl Wall {
+    /// Whether time is on its way to `least`, where no record holds it back: it goes there in steps.
+    pub(super) const fn is_stepping(self, least: i64) -> bool {
+        least < i64::MAX && least > self.logical.saturating_add(STEP_MS)
+    }
+}
+
+/// Which partitions may be read while much waits for its time.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    holding: bool,
+}
+
+impl Waiting {
+    /// Where `bytes` wait, up to which clock, less the ordering delay, a partition may be read; `least` is the least of all.
+    pub(super) fn near(&mut self, bytes: u64, least: i64, wall: Option<Wall>) -> i64 {
+        self.holding = bytes > if self.holding { WAITS / 2 } else { WAITS };
+        match wall {
+            _ if !self.holding => i64::MAX,
+            // What stands at the wall clock, and what time is stepping to, moves nothing when it is read.
+            Some(wall) if bytes > WAITS_MAX => least.min(wall.limit.saturating_sub(1)).min(wall.logical.saturating_add(STEP_MS)),
+            _ => least,
+        }
+    }
+}
 
 /// What is under way between the cutting of an epoch and the sinks, in bytes that were read.
 ///
@@ -46,7 +87,35 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use super::Room;
+    use super::{Room, STEP_MS, WAITS, WAITS_MAX, Waiting, Wall};
+
+    #[test]
+    fn while_much_waits_only_those_are_read_that_hold_time_back() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.near(WAITS, 7, None), i64::MAX);
+        assert_eq!(waiting.near(WAITS + 1, 7, None), 7);
+        assert_eq!(waiting.near(WAITS / 2 + 1, 7, None), 7, "until half of it is gone");
+        assert_eq!(waiting.near(WAITS / 2, 7, None), i64::MAX);
+        assert_eq!(waiting.near(10 * WAITS_MAX, 7, None), 7);
+    }
+
+    #[test]
+    fn while_far_too_much_waits_for_the_wall_clock_itself_nothing_is_read() {
+        let mut waiting = Waiting::default();
+        // The clock stands: every partition is where it is.
+        let standing = Wall { limit: 500, logical: 500 };
+        assert_eq!(waiting.near(WAITS_MAX, 500, Some(standing)), 500);
+        assert!(waiting.near(WAITS_MAX + 1, 500, Some(standing)) < 500);
+        // One that lags is read all the same.
+        assert_eq!(waiting.near(WAITS_MAX + 1, 300, Some(Wall { limit: 500, logical: 300 })), 300);
+        // Hours of history behind it are passed in steps.
+        let catching_up = Wall { limit: 9 * STEP_MS, logical: 0 };
+        assert!(waiting.near(WAITS_MAX + 1, 3 * STEP_MS, Some(catching_up)) < 3 * STEP_MS);
+        assert!(catching_up.is_stepping(STEP_MS + 1) && !catching_up.is_stepping(STEP_MS));
+        assert_eq!(waiting.near(WAITS_MAX + 1, STEP_MS, Some(catching_up)), STEP_MS);
+        // A partition without any clock yet.
+        assert_eq!(waiting.near(WAITS_MAX + 1, i64::MIN, Some(Wall { limit: i64::MIN, logical: i64::MIN })), i64::MIN);
+    }
 
     #[test]
     fn of_full_epochs_there_are_as_many_as_is_said_and_of_small_ones_more() {

@@ -147,9 +147,11 @@ pub(super) fn look_out(
                 continue;
             };
             let before = looked.count;
-            // One that is gone is looked at no more: who publishes to it says so by itself.
+            // One that is gone is looked at no more: who publishes to it says so by itself. Brokers that have just started may not
+            // know it yet.
             if looked.written && now == 0 {
-                looked.count = 0;
+                looked.fewer += 1;
+                looked.count = if looked.fewer == GONE_AFTER { 0 } else { looked.count };
                 continue;
             }
             if now > before {

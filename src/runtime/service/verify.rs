@@ -10,8 +10,8 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::again::Again;
-use super::begin::{falls_short, manifests_of_this_job, visible};
-use super::committer::{Compared, Target};
+use super::chosen::{falls_short, manifests_of_this_job, renumbered, visible};
+use super::committer::{Compared, Counts, Target};
 use super::history::History;
 use super::{Options, same, topics};
 use crate::brokers::{End, Place, Record};
@@ -108,10 +108,12 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
         gone.push(format!("epochs up to {epoch} were published by another logic version: they cannot be computed again"));
     }
     let (read, kept) = read_outputs(&outputs, &mut expected, begun.progress.epoch, &mut wrong, &mut gone)?;
-    missing_in_topics(&expected, kept, config.epoch.in_flight, &mut wrong);
-    let to_compare = expected.iter().map(|each| Compared {
+    let missing = missing_in_topics(&expected, kept, config.epoch.in_flight);
+    let held = by_topic(&outputs, &expected, begun.progress.epoch, &missing)?;
+    let to_compare = (0..).zip(&expected).map(|(shard, each)| Compared {
         recorded: each.epochs.iter().copied().zip(each.proofs.iter().copied()).collect(),
         other_logic: newest_other.unwrap_or(0),
+        by_topic: held.keys().filter(|(of, _)| *of == shard).map(|(_, epoch)| (*epoch, None)).collect(),
         ..Compared::default()
     });
     let places = &begun.progress.places;
@@ -134,11 +136,7 @@ pub fn verify(options: &Options) -> Result<Verified, Failure> {
     };
     let (computed, target) = again.run()?;
     if let Target::Compare(compared) = target {
-        for (shard, each) in compared.into_iter().enumerate() {
-            for (epoch, published, replayed) in each.different {
-                wrong.push(told("a replay comes to", shard, epoch, published, replayed));
-            }
-        }
+        tell(&missing, &held, &compared, &mut wrong);
     }
     shorten(&mut wrong);
     shorten(&mut gone);
@@ -187,16 +185,81 @@ impl Kept {
     }
 }
 
+/// A commit of which the topics hold something else than its progress record says.
+struct Missing {
+    shard: usize,
+    epoch: Epoch,
+    proof: Proof,
+    found: Proof,
+}
+
+impl Missing {
+    /// For a person, with the topics that hold more or less than a replay comes to.
+    fn told(&self, held: Option<&Counts>, due: Option<&Counts>) -> String {
+        let mut text = told("the topics hold", self.shard, self.epoch, self.proof, self.found);
+        for ((topic, is), ought) in Topic::ALL.iter().zip(held.into_iter().flatten()).zip(due.into_iter().flatten()) {
+            if is != ought && !topic.is_compacted() {
+                text.push_str(&format!("; {} holds {is} of {ought}", topic.name()));
+            }
+        }
+        text
+    }
+}
+
 /// Commits of which the topics hold something else than their progress record says. What is no longer kept cannot be
 /// there; what is there too often, or otherwise, is wrong all the same.
-fn missing_in_topics(expected: &[Expected], kept: Kept, ahead: u64, wrong: &mut Vec<String>) {
+fn missing_in_topics(expected: &[Expected], kept: Kept, ahead: u64) -> Vec<Missing> {
+    let mut missing = Vec::new();
     for (shard, each) in expected.iter().enumerate() {
         let mut after = 0;
-        for ((epoch, proof), found) in each.epochs.iter().zip(&each.proofs).zip(&each.found) {
+        for ((&epoch, &proof), &found) in each.epochs.iter().zip(&each.proofs).zip(&each.found) {
             if proof != found && (found.count >= proof.count || !kept.excuses(after, ahead)) {
-                wrong.push(told("the topics hold", shard, *epoch, *proof, *found));
+                missing.push(Missing { shard, epoch, proof, found });
             }
-            after = *epoch;
+            after = epoch;
+        }
+    }
+    missing
+}
+
+/// Looks once more, where something is missing: how many records of those commits stand in each topic.
+fn by_topic(
+    outputs: &Outputs,
+    expected: &[Expected],
+    since: Epoch,
+    missing: &[Missing],
+) -> Result<BTreeMap<(usize, Epoch), Counts>, Failure> {
+    let told = missing.iter().take(TOLD_MAX);
+    let mut held: BTreeMap<_, _> = told.map(|each| ((each.shard, each.epoch), Counts::default())).collect();
+    if held.is_empty() {
+        return Ok(held);
+    }
+    let topics = tail::proved_places(outputs);
+    let places: Vec<Place> = topics.keys().cloned().collect();
+    let bounds = outputs.brokers.bounds(&places, End::High).map_err(Failure::Failed)?;
+    let mut look = |message: &Record<'_>| {
+        let Some(topic) = topics.get(&(message.topic.to_owned(), message.partition)) else { return Ok(()) };
+        let Some(record) = tail::published(*topic, message).filter(|record| record.epoch > since) else { return Ok(()) };
+        let shard = record.shard as usize;
+        let commit = expected.get(shard).and_then(|each| each.epochs.get(each.at(record.epoch)?));
+        if let Some(count) = commit.and_then(|epoch| held.get_mut(&(shard, *epoch))?.get_mut(*topic as usize)) {
+            *count += 1;
+        }
+        Ok(())
+    };
+    outputs.brokers.read(&bounds, outputs.patience(), &mut look).map_err(Failure::Failed)?;
+    Ok(held)
+}
+
+/// Says of every commit what is missing in the topics, and where a replay comes to something else.
+fn tell(missing: &[Missing], held: &BTreeMap<(usize, Epoch), Counts>, compared: &[Compared], wrong: &mut Vec<String>) {
+    for each in missing {
+        let due = compared.get(each.shard).and_then(|shard| shard.by_topic.get(&each.epoch)?.as_ref());
+        wrong.push(each.told(held.get(&(each.shard, each.epoch)), due));
+    }
+    for (shard, each) in compared.iter().enumerate() {
+        for (epoch, published, replayed) in &each.different {
+            wrong.push(told("a replay comes to", shard, *epoch, *published, *replayed));
         }
     }
 }
@@ -296,7 +359,7 @@ fn begin(
     let usable = |manifest: &&Manifest| manifest.epoch + 1 >= first && manifest.epoch >= since;
     for manifest in manifests.iter().filter(usable) {
         let Ok(restored) = state.load(manifest, &manifests, spread) else { continue };
-        let Ok((kept, restored)) = super::begin::renumbered(manifest.clone(), restored, partitions) else { continue };
+        let Ok((kept, restored)) = renumbered(manifest.clone(), restored, partitions) else { continue };
         let reaches = |place: &crate::epoch::Place| {
             let topic = partitions.get(place.partition as usize).map_or("", |partition| &partition.topic);
             is_reference_topic(topic) || lows.get(place.partition as usize).is_none_or(|low| place.position.offset >= *low)

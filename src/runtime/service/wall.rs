@@ -50,8 +50,8 @@ impl WallClock {
             if self.told.is_none_or(|told| passed - told >= AGAIN) {
                 self.told = Some(passed);
                 (self.notice)(&format!(
-                    "this machine's clock says {}, and {} is bound already: a clock was ahead. Time stands still until then: no timer \
-                     fires, and what occurs meanwhile is late",
+                    "this machine's clock says {}, and {} is bound already: a clock was ahead, or this one is behind. Time stands \
+                     still until then: what is read waits, and no timer fires",
                     Instant(now),
                     Instant(last)
                 ));

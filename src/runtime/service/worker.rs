@@ -63,6 +63,8 @@ pub(super) struct Cut {
     pub(super) at_end: Vec<u32>,
     /// Whether more is there at once.
     pub(super) full: bool,
+    /// Whether some partitions have to wait until others have moved time.
+    pub(super) waiting: bool,
     pub(super) count: u64,
     pub(super) bytes: u64,
     pub(super) input: u64,
@@ -222,9 +224,9 @@ impl Reader<'_> {
         }
         let before: Vec<(u32, u64)> = self.sources.iter().map(|(number, source)| (*number, source.position().offset)).collect();
         let replayed = opening.bound.is_some();
-        let (mut batches, full) = match opening.bound.take() {
-            Some(ends) => (self.read_bound(&ends)?, false),
-            None if opening.bytes == 0 => (Vec::new(), false),
+        let Taken { mut batches, full, waiting } = match opening.bound.take() {
+            Some(ends) => Taken { batches: self.read_bound(&ends)?, ..Taken::default() },
+            None if opening.bytes == 0 => Taken::default(),
             None => self.read_live(&opening)?,
         };
         let read = || batches.iter().map(|(number, batch)| (*number, batch));
@@ -248,6 +250,7 @@ impl Reader<'_> {
             ends,
             at_end: at_end.iter().filter(own).copied().collect(),
             full,
+            waiting,
             count,
             bytes,
             input,
@@ -313,8 +316,8 @@ impl Reader<'_> {
         Ok(batches)
     }
 
-    /// Reads what is there, from those whose clock is least first; says whether more is.
-    fn read_live(&mut self, opening: &Opening) -> Result<(Vec<(u32, Batch)>, bool), Failure> {
+    /// Reads what is there, from those whose clock is least first; says whether more is, and whether some have to wait.
+    fn read_live(&mut self, opening: &Opening) -> Result<Taken, Failure> {
         let clocks = self.clocks.borrow();
         let mut order: Vec<(i64, usize)> = Vec::new();
         let mut waiting = false;
@@ -330,7 +333,7 @@ impl Reader<'_> {
         drop(clocks);
         order.sort_unstable();
         let mut batches = Vec::new();
-        let (mut left, mut full) = (opening.bytes, waiting);
+        let (mut left, mut full) = (opening.bytes, false);
         let mut others = order.len();
         for (_, at) in order {
             let Some((partition, source)) = self.sources.get_mut(at) else { continue };
@@ -346,7 +349,7 @@ impl Reader<'_> {
                 batches.push((*partition, batch));
             }
         }
-        Ok((batches, full))
+        Ok(Taken { batches, full, waiting })
     }
 
     /// Partitions that were read to their end, as far as that is known freshly.
@@ -356,6 +359,16 @@ impl Reader<'_> {
             |number: u32, source: &dyn Source| marks.end(number as usize).is_some_and(|end| source.position().offset >= end);
         self.sources.iter().filter(|(number, source)| reached(*number, source.as_ref())).map(|(number, _)| *number).collect()
     }
+}
+
+/// What was read for an epoch.
+#[derive(Default)]
+struct Taken {
+    batches: Vec<(u32, Batch)>,
+    /// Whether more is there at once.
+    full: bool,
+    /// Whether some partitions have to wait until others have moved time.
+    waiting: bool,
 }
 
 /// An input that holds less than what was bound of it.

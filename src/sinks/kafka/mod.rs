@@ -25,7 +25,7 @@ use crate::machine::Machine;
 
 /// So long after its time is over a transaction is ended for sure: brokers look every 10 s, and those that have much to do
 /// have been seen to need 8 s more.
-const SWEPT_WITHIN: Duration = Duration::from_secs(45);
+pub(crate) const SWEPT_WITHIN: Duration = Duration::from_secs(45);
 const LINGER_MIN: Duration = Duration::from_millis(5);
 const LINGER_MAX: Duration = Duration::from_millis(200);
 

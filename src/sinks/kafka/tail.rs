@@ -1,6 +1,6 @@
 //! Reading back what was published: the ends of topics, and all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -98,7 +98,11 @@ pub fn published(topic: Topic, message: &Record<'_>) -> Option<Published> {
 /// Every partition of every topic of facts that proofs are about.
 #[must_use]
 pub fn proved_places(outputs: &Outputs) -> BTreeMap<Place, Topic> {
-    let topics = Topic::ALL.into_iter().zip(&outputs.partitions).filter(|(topic, _)| !topic.is_compacted());
+    places_of(outputs, &outputs.partitions)
+}
+
+fn places_of(outputs: &Outputs, counts: &[u32]) -> BTreeMap<Place, Topic> {
+    let topics = Topic::ALL.into_iter().zip(counts).filter(|(topic, _)| !topic.is_compacted());
     topics
         .flat_map(|(topic, partitions)| (0..*partitions).map(move |partition| (topic, partition)))
         .map(|(topic, partition)| ((outputs.topic(topic), partition), topic))
@@ -113,6 +117,7 @@ pub fn proved_places(outputs: &Outputs) -> BTreeMap<Place, Topic> {
 pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, new: bool) -> Result<Vec<String>> {
     // A clock that was set back between two transactions must not hide records.
     const MARGIN_MS: i64 = 10_000;
+    const DAY_MS: i64 = 86_400_000;
     let mut wanted: BTreeMap<u32, (Epoch, &ProgressRecord)> = BTreeMap::new();
     let mut oldest = i64::MAX;
     for (shard, records) in progress {
@@ -125,10 +130,47 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, ne
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
+    let counts = if new { partitions_now(outputs)? } else { outputs.partitions.clone() };
+    let (sums, mut trimmed) = look_back(outputs, &counts, &wanted, oldest)?;
+    if new {
+        trimmed.clear();
+    }
+    let judged = judge(&wanted, &sums, &trimmed);
+    if judged.is_ok() {
+        return judged;
+    }
+    // Times only say where to stop looking, and the clocks of machines differ: before anything is called missing, a day more
+    // is looked at.
+    let (more, _) = look_back(outputs, &counts, &wanted, oldest.saturating_sub(DAY_MS))?;
+    judge(&wanted, &more, &trimmed)
+}
+
+/// How many partitions the topics of facts have now: while a service runs there may be more than at its start, and its
+/// producers know them sooner than it does.
+fn partitions_now(outputs: &Outputs) -> Result<Vec<u32>> {
+    let ask = |(topic, before): (Topic, &u32)| Ok(outputs.brokers.partitions(&outputs.topic(topic))?.max(*before));
+    Topic::ALL.into_iter().zip(&outputs.partitions).map(ask).collect()
+}
+
+/// Reads backwards until records are older than `oldest` or of an earlier commit; gives what was found of each shard's transaction that is `wanted`, and of which shards some may be gone.
+fn look_back(
+    outputs: &Outputs,
+    counts: &[u32],
+    wanted: &BTreeMap<u32, (Epoch, &ProgressRecord)>,
+    oldest: i64,
+) -> Result<(BTreeMap<u32, Proof>, BTreeSet<u32>)> {
     // Where a topic's log start has passed what a record is about, its chain alone can be checked.
-    let mut trimmed = false;
-    let topics = proved_places(outputs);
-    let places: Vec<Place> = topics.keys().cloned().collect();
+    let mut trimmed = BTreeSet::new();
+    // Where a topic has a partition for each shard, that is where its facts are. Dead letters go by other keys, and so do
+    // audits that are no player's.
+    let by_shard =
+        |topic: Topic| !matches!(topic, Topic::DeadLetters | Topic::Audit) && counts.get(topic as usize) == Some(&outputs.shards);
+    let topics = places_of(outputs, counts);
+    // Other shards' partitions hold nothing of what is wanted, unless there are more of them since a moment ago.
+    let same = *counts == *outputs.partitions;
+    let holds = |place: &Place, topic: Topic| !same || !by_shard(topic) || wanted.contains_key(&place.1);
+    let places: Vec<Place> =
+        topics.iter().filter(|(place, topic)| holds(place, **topic)).map(|(place, _)| place.clone()).collect();
     let mut open = outputs.brokers.bounds(&places, End::High)?;
     let mut look = FIRST_LOOK;
     let mut sums: BTreeMap<u32, Proof> = BTreeMap::new();
@@ -145,9 +187,7 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, ne
             // The first record that is read says whether the look goes back far enough.
             begun.entry(place.clone()).or_insert_with(|| {
                 message.timestamp.is_some_and(|at| at < oldest)
-                    || (outputs.partitions.get(*topic as usize) == Some(&outputs.shards)
-                        && *topic != Topic::DeadLetters
-                        && range.is_some_and(|(after, _)| record.epoch <= *after))
+                    || (by_shard(*topic) && range.is_some_and(|(after, _)| record.epoch <= *after))
             });
             if range.is_some_and(|(after, last)| record.epoch > *after && record.epoch <= last.epoch) {
                 found.entry(place).or_default().entry(record.shard).or_default().add_all(record.proof);
@@ -155,8 +195,14 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, ne
             Ok(())
         })?;
         open.retain(|place, (low, high)| {
-            trimmed |= *low > 0 && high.saturating_sub(look) <= *low && !begun.get(place).copied().unwrap_or(false);
-            let whole = high.saturating_sub(look) <= *low || begun.get(place).copied().unwrap_or(false);
+            let (to_low, begun) = (high.saturating_sub(look) <= *low, begun.get(place).copied().unwrap_or(false));
+            if *low > 0 && to_low && !begun {
+                match topics.get(place) {
+                    Some(topic) if by_shard(*topic) => trimmed.extend([place.1]),
+                    _ => trimmed.extend(0..outputs.shards),
+                }
+            }
+            let whole = to_low || begun;
             if whole {
                 for (shard, proof) in found.remove(place).unwrap_or_default() {
                     sums.entry(shard).or_default().add_all(proof);
@@ -166,15 +212,19 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, ne
         });
         look = look.saturating_mul(4);
     }
-    judge(&wanted, &sums, trimmed && !new)
+    Ok((sums, trimmed))
 }
 
 /// Whether what was found of each shard's last transaction is what its progress record says.
-fn judge(wanted: &BTreeMap<u32, (Epoch, &ProgressRecord)>, sums: &BTreeMap<u32, Proof>, trimmed: bool) -> Result<Vec<String>> {
+fn judge(
+    wanted: &BTreeMap<u32, (Epoch, &ProgressRecord)>,
+    sums: &BTreeMap<u32, Proof>,
+    trimmed: &BTreeSet<u32>,
+) -> Result<Vec<String>> {
     let mut told = Vec::new();
     for (shard, (_, last)) in wanted {
         let found = sums.get(shard).copied().unwrap_or_default();
-        if trimmed && found.count < last.count {
+        if trimmed.contains(shard) && found.count < last.count {
             told.push(format!(
                 "shard {shard}: of the {} records of its last transaction, up to epoch {}, {} are still kept; the chain of its progress \
                  alone was checked",

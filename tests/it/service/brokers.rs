@@ -5,6 +5,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use super::rig::{Rig, casino, digest, replayed, within};
+use super::running::{ask, listens_at, terminate};
 use crate::broker::Broker;
 
 /// Small epochs, few of them under way, commits without a pause: a drain takes seconds, and some shard is always in
@@ -100,4 +101,35 @@ fn a_broker_that_is_not_there_at_the_start_is_waited_for() {
     assert!(told, "for 15 seconds nobody was told that the broker is not there: {}", rig.said());
     assert_eq!(rig.published(), wanted.lines);
     assert_eq!(rig.verified()["facts_digest"], digest(&wanted.summary));
+}
+
+#[test]
+fn with_the_broker_away_and_nothing_to_read_epochs_do_not_pile_up() {
+    // Sixteen full ones, of which an empty one is a 64th, and those of a commit or two before.
+    const MOST: std::ops::Range<u64> = 1_024..1_400;
+    let casino = casino(5_000, 85);
+    let broker = Broker::start();
+    let settings = "[clock]\nmode = \"wall\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+                    [epoch]\ninterval = \"1ms\"\ncommit_interval = \"10ms\"";
+    let rig = Rig::new(broker.address(), "idle-broker", &casino, settings);
+    rig.produce(&casino, None);
+    let mut service = rig.start(2, &[]);
+    rig.wait_for_records(&mut service, 8);
+    let address = listens_at(&rig.said());
+    let under_way = || {
+        let (_, text) = ask(&address, "/metrics");
+        text.lines().find_map(|line| line.strip_prefix("tidemark_epochs_in_flight ")?.parse().ok()).unwrap_or(u64::MAX)
+    };
+    let before = within(Duration::from_secs(20), || under_way() < MOST.start / 2);
+    broker.signal("STOP");
+    let full = within(Duration::from_secs(25), || MOST.contains(&under_way()));
+    // So long that there would be hundreds more.
+    std::thread::sleep(Duration::from_secs(2));
+    let then = under_way();
+    broker.signal("CONT");
+    let goes_on = within(Duration::from_secs(60), || under_way() < MOST.start / 2);
+    assert_eq!(terminate(service).0, Some(0), "{}", rig.said());
+    assert!(before && full && goes_on && MOST.contains(&then), "{before} {full} {then} {goes_on}: {}", rig.said());
+    rig.published();
+    rig.verified();
 }

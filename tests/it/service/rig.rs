@@ -231,6 +231,13 @@ impl Rig {
         sums(&out)
     }
 
+    /// How many records of a topic are committed.
+    pub(super) fn published_count(&self, topic: &str) -> u64 {
+        let mut lines = Vec::new();
+        self.committed(topic, &mut lines);
+        lines.iter().filter(|byte| **byte == b'\n').count() as u64
+    }
+
     /// All that is committed in a topic, a record a line.
     fn committed(&self, topic: &str, out: &mut impl Write) {
         let name = format!("{}{topic}", self.prefix);

@@ -31,7 +31,7 @@ pub(super) const WALL: &str = "[clock]\nmode = \"wall\"\nspeed = 50000\nstart = 
                     profile_interval = \"1s\"";
 
 /// Asks the service to end; gives its exit code, and how long that took.
-fn terminate(service: Child) -> (Option<i32>, Duration) {
+pub(super) fn terminate(service: Child) -> (Option<i32>, Duration) {
     let since = Instant::now();
     signal(&service, "-TERM");
     (wait(service).status.code(), since.elapsed())
@@ -372,13 +372,19 @@ fn a_journal_that_is_not_whole_is_refused_and_nothing_is_published() {
 }
 
 /// Status and body of an answer.
-fn ask(address: &str, path: &str) -> (u16, String) {
+pub(super) fn ask(address: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: tidemark\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Where a service that says so answers.
+pub(super) fn listens_at(said: &str) -> String {
+    let (_, address) = said.split_once("health and metrics are at http://").unwrap();
+    address.split('/').next().unwrap().to_owned()
 }
 
 #[test]
@@ -388,22 +394,20 @@ fn while_it_runs_it_answers_whether_it_lives_and_is_ready_and_what_it_measures()
     rig.produce(&casino, None);
     let mut service = rig.start(2, &[]);
     rig.wait_for_records(&mut service, 2);
-    let said = rig.said();
-    let (_, address) = said.split_once("health and metrics are at http://").unwrap();
-    let address = address.split('/').next().unwrap();
-    let live = ask(address, "/health/live");
+    let address = listens_at(&rig.said());
+    let live = ask(&address, "/health/live");
     let accrued = || {
-        let (status, text) = ask(address, "/metrics");
+        let (status, text) = ask(&address, "/metrics");
         let value = text.lines().find_map(|line| line.strip_prefix("points_accrued_total ")?.parse::<f64>().ok());
         (status, value.unwrap_or(-1.0))
     };
-    let ready = within(Duration::from_secs(20), || ask(address, "/health/ready").0 == 200);
+    let ready = within(Duration::from_secs(20), || ask(&address, "/health/ready").0 == 200);
     let counted = within(Duration::from_secs(20), || accrued().1 > 0.0);
-    let (metrics, readiness) = (accrued(), ask(address, "/health/ready"));
+    let (metrics, readiness) = (accrued(), ask(&address, "/health/ready"));
     assert_eq!(terminate(service).0, Some(0), "{}", rig.said());
     assert_eq!(live.0, 200, "{}", live.1);
     assert!(live.1.contains("\"live\":true") && live.1.contains("\"workers\":2"), "{}", live.1);
     assert!(ready, "it does not become ready: {readiness:?}");
     assert!(counted && metrics.0 == 200, "points_accrued_total is {}", metrics.1);
-    assert!(TcpStream::connect(address).is_err(), "somebody answers who has ended");
+    assert!(TcpStream::connect(&address).is_err(), "somebody answers who has ended");
 }

@@ -4,10 +4,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, NewPartitions};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
+use rdkafka::{Offset, TopicPartitionList};
 use tidemark::kafka;
 
 use super::rig::{Rig, casino, digest, replayed, signal, sums, within};
+use super::running::delete;
 use crate::broker::shared;
 use crate::results::{files, succeed};
 
@@ -117,4 +121,58 @@ fn a_job_that_is_drained_half_way_has_each_players_last_profile_in_its_digest() 
     let replayed: serde_json::Value = serde_json::from_str(&rig.replay_bindings(&rig.folder.path().join("bound"))).unwrap();
     assert_eq!(replayed["facts_digest"], second["facts_digest"]);
     assert_eq!(replayed["profiles"], second["profiles"]);
+}
+
+/// Writes the first record of a partition once more, with its headers, as somebody by hand would.
+fn double(rig: &Rig, topic: &str, partition: i32) {
+    let topic = format!("{}{topic}", rig.prefix);
+    let consumer = kafka::consumer(rig.brokers.as_str()).unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&topic, partition, Offset::Beginning).unwrap();
+    consumer.client().assign(&list).unwrap();
+    let mut found = None;
+    assert!(within(Duration::from_secs(20), || {
+        found = consumer.client().poll(Duration::from_millis(100)).and_then(Result::ok).map(|record| record.detach());
+        found.is_some()
+    }));
+    let record = found.unwrap();
+    let headers = record
+        .headers()
+        .unwrap()
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, Header { key, value }| headers.insert(Header { key, value }));
+    let producer = kafka::producer(rig.brokers.as_str()).unwrap();
+    let again = BaseRecord::to(&topic).partition(partition).key(record.key().unwrap()).payload(record.payload().unwrap());
+    kafka::send(&producer, again.headers(headers)).unwrap();
+    kafka::finish(&producer).unwrap();
+}
+
+#[test]
+fn verify_names_the_topics_that_hold_too_much_or_too_little() {
+    let casino = casino(12_000, 70);
+    let rig = Rig::new(shared(), "verified", &casino, EVENTS);
+    rig.produce(&casino, None);
+    rig.drain(2);
+    rig.verified();
+    let wrong = |rig: &Rig| -> Vec<String> {
+        let (code, found) = rig.verify();
+        assert_eq!(code, 70, "{found}");
+        found["wrong"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    };
+    double(&rig, "loyalty.points-ledger.v1", 3);
+    let found = wrong(&rig);
+    let [order, commit] = found.as_slice() else { panic!("{found:?}") };
+    let (said, topics) = commit.split_once(": some are there more than once; ").unwrap();
+    assert!(said.starts_with("shard ") && said.contains(": its progress record says "), "{commit}");
+    let (held, due) = topics.strip_prefix("loyalty.points-ledger.v1 holds ").unwrap().split_once(" of ").unwrap();
+    assert_eq!(held.parse::<u64>().unwrap(), due.parse::<u64>().unwrap() + 1, "{commit}");
+    assert!(order.contains("loyalty.points-ledger.v1, partition 3, offset ") && order.ends_with("is out of order"), "{order}");
+
+    let triggers = rig.published_count("crm.triggers.v1");
+    delete(&rig.brokers, &format!("{}crm.triggers.v1", rig.prefix));
+    rig.command(&["topics", "create"]);
+    let found = wrong(&rig);
+    let lost = found.iter().filter_map(|line| line.split_once("; crm.triggers.v1 holds 0 of ")).map(|(_, due)| due);
+    let sum: u64 = lost.map(|due| due.split(';').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert!(triggers > 10 && sum == triggers, "{triggers} were there: {found:?}");
 }

@@ -1,53 +1,42 @@
 //! Cuts epochs: says when one begins, learns where it ends, and has that bound.
 
+mod news;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+pub(super) use self::news::NewsSource;
+
 use super::Control;
 use super::binder;
 use super::ends::Watermarks;
-use super::history::take;
 use super::pipeline::Pipeline;
-use super::room::Room;
+use super::room::{Room, Waiting, Wall};
 use super::same::{other_records, totals};
 use super::wall::WallClock;
-use super::worker::{Cut, Extra, Opening, Way};
+use super::worker::{Cut, Opening, Way};
 use crate::dataflows::ledger::SnapshotPort;
 use crate::epoch::Epoch;
-use crate::hex;
-use crate::journal::{Bound, News};
+use crate::journal::Bound;
 use crate::machine::{Defect, Machine};
 use crate::runtime::Failure;
 use crate::runtime::state::Beside;
-use crate::sources::reference::{self, Book, Reference};
-use crate::sources::{Batch, Oversize, Partition, Source};
+use crate::sources::reference::Book;
+use crate::sources::{Batch, Partition};
 use tidemark_domain::defect::Defects;
 
 /// The first time that a drain finds nothing, it looks again after twice this.
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
-/// While more than this waits for its time, only partitions are read that hold time back.
-const BUFFER_BYTES_MAX: u64 = 64 << 20;
-
-/// A topic's partition that holds rates or rulebooks; the coordinator reads it.
-pub(super) struct NewsSource {
-    pub(super) number: u32,
-    pub(super) source: Box<dyn Source>,
-    /// Up to here it is read before anything else.
-    pub(super) first: u64,
-    /// Whether it has been taken in.
-    pub(super) active: bool,
-}
-
-/// What became known with an epoch, and the records that said so: partition, records, offset, whether that is its end.
-type Again = (Option<Arc<Reference>>, Vec<Extra>);
 
 /// How epochs are cut.
 #[derive(Default)]
 pub(super) struct Cutting {
     /// None in mode `events`.
     pub(super) clock: Option<WallClock>,
+    /// How far a record may be behind the clock of its partition before it is late, in ms.
+    pub(super) ordering_delay_ms: i64,
     pub(super) bytes: usize,
     pub(super) interval: Duration,
     pub(super) snapshot_interval: Duration,
@@ -175,43 +164,6 @@ impl Coordinator {
         bound.ends.iter().map(|(number, end)| (*number, end - early.min(*end))).collect()
     }
 
-    /// What became known with an epoch that was bound before, and the records that said so.
-    fn news_again(&mut self, bound: &Bound) -> Result<Again, Failure> {
-        let mut found = std::collections::BTreeMap::new();
-        let mut extra = Vec::new();
-        for each in &mut self.news {
-            let Some(partition) = self.partitions.get(each.number as usize) else { continue };
-            let mut batch = Batch::default();
-            for news in &bound.news {
-                if news.topic == partition.topic && news.partition == partition.number {
-                    put(&mut batch, news);
-                    if let Some(verdict) = take(&mut self.book, news) {
-                        self.beside.learn(bound.epoch, news, &verdict);
-                        found.insert((each.number, news.offset), verdict);
-                    }
-                }
-            }
-            each.active |= bound.taken_in.iter().any(|(number, ..)| *number == each.number);
-            if !each.active {
-                continue;
-            }
-            let begun = bound.taken_in.iter().map(|(number, offset, _)| (*number, *offset));
-            for (_, offset) in begun.chain(bound.ends.iter().copied()).filter(|(number, _)| *number == each.number) {
-                // The records of a compacted topic may be gone: they stand in the binding, the source only goes on behind them.
-                each.source.seek(crate::epoch::Position { offset, byte: 0 })?;
-            }
-            extra.push((each.number, batch, each.source.position().offset, bound.at_end.contains(&each.number)));
-        }
-        let news = (!found.is_empty()).then(|| self.reference(found));
-        Ok((news, extra))
-    }
-
-    fn reference(&self, found: std::collections::BTreeMap<(u32, u64), reference::Found>) -> Arc<Reference> {
-        let mut rules = self.book.rules();
-        rules.defects = self.defects;
-        Arc::new(Reference { rules, found })
-    }
-
     /// The number of the next epoch.
     pub(super) const fn next(&self) -> Epoch {
         self.epoch + 1
@@ -228,7 +180,7 @@ impl Coordinator {
     pub(super) fn live(&mut self) -> Result<Ended, Failure> {
         let mut last_snapshot = self.machine.now();
         let mut first = true;
-        let mut holding = false;
+        let mut waiting = Waiting::default();
         let mut least = i64::MIN;
         let mut idle = 0_u32;
         loop {
@@ -238,11 +190,11 @@ impl Coordinator {
             let changed = self.cutting.changed.load(Ordering::Acquire);
             let asked = changed || self.cutting.asked_to_stop.load(Ordering::Acquire);
             let begun = self.machine.now();
-            let buffered = self.control.buffered.load(Ordering::Relaxed);
-            holding = buffered > if holding { BUFFER_BYTES_MAX / 2 } else { BUFFER_BYTES_MAX };
+            let wall = self.wall();
+            let near = waiting.near(self.control.buffered.load(Ordering::Relaxed), least, wall);
             let opening = Opening {
                 bytes: if asked { 0 } else { (self.cutting.bytes / self.openings.len().max(1)).max(1) },
-                near: if holding { least } else { i64::MAX },
+                near,
                 drain: self.cutting.drain.clone(),
                 ..Opening::default()
             };
@@ -257,17 +209,28 @@ impl Coordinator {
                 let stop = self.cutting.asked_to_stop.load(Ordering::Acquire);
                 return Ok(if changed && !stop && ended != Ended::Failed { Ended::Changed } else { ended });
             }
+            let moves = cut.read || cut.least > least;
             least = cut.least;
             if cut.drained {
                 return self.finish();
             }
-            idle = if cut.full { 0 } else { (idle + 1).min(8) };
+            // Those that wait for time are asked again as soon as the others have moved it, unless it stands at the wall clock.
+            let waits = cut.waiting && moves && wall.is_none_or(|wall| least < wall.limit);
+            let goes_on = cut.full || waits || wall.is_some_and(|wall| wall.is_stepping(least));
+            idle = if goes_on { 0 } else { (idle + 1).min(8) };
             if idle > 0 {
                 // A drain knows that more is there: it looks again soon, then less often.
                 let wait = if self.cutting.drain.is_some() { FIRST_PAUSE * (1 << idle) } else { self.cutting.interval };
                 self.pause(begun, wait.min(self.cutting.interval));
             }
         }
+    }
+
+    /// What the wall clock holds back, in mode `wall`.
+    fn wall(&self) -> Option<Wall> {
+        self.cutting.clock.as_ref()?;
+        let limit = self.last_now.saturating_sub(self.cutting.ordering_delay_ms);
+        Some(Wall { limit, logical: self.control.logical_time().unwrap_or(i64::MIN) })
     }
 
     /// Ends a drain: partitions count as ended, everybody is looked at, then a snapshot.
@@ -350,7 +313,8 @@ impl Coordinator {
             // The process ends: where the epoch ended is not known, so it is not bound.
             return Ok(Whole::default());
         }
-        let mut whole = Whole { full: false, drained: drained_news && self.cutting.drain.is_some(), least: i64::MAX };
+        let drained = drained_news && self.cutting.drain.is_some();
+        let mut whole = Whole { drained, least: i64::MAX, ..Whole::default() };
         let mut at_end = extra.len();
         for cut in cuts {
             bound.ends.extend(cut.ends);
@@ -360,6 +324,8 @@ impl Coordinator {
             bound.count += cut.count;
             bound.input = bound.input.wrapping_add(cut.input);
             whole.full |= cut.full;
+            whole.waiting |= cut.waiting;
+            whole.read |= cut.count > 0;
             whole.least = whole.least.min(cut.least);
         }
         whole.drained &= at_end == self.partitions.len();
@@ -372,71 +338,6 @@ impl Coordinator {
             let _gone = binder.send(binder::Message::Cut(Box::new(bound)));
         }
         Ok(whole)
-    }
-
-    /// Reads what became known of rates and rulebooks; before the first epoch, all that is there.
-    fn read_news(&mut self, first: bool, opening: &mut Opening, bound: &mut Bound) -> Result<(), Failure> {
-        for each in &mut self.news {
-            if let Some((_, offset, _)) = bound.taken_in.iter().find(|(number, ..)| *number == each.number) {
-                each.active = true;
-                each.source.seek(crate::epoch::Position { offset: *offset, byte: 0 })?;
-            }
-            let before = each.source.position().offset;
-            let mut batch = Batch::default();
-            let limit = self.cutting.drain.as_ref().and_then(|ends| ends.get(each.number as usize).copied());
-            while first && each.source.position().offset < each.first && !self.control.stopped() {
-                each.source.read(&mut batch, 1 << 20, Some(each.first))?;
-            }
-            if limit.is_none() {
-                each.source.read(&mut batch, 1 << 18, None)?;
-            }
-            let position = each.source.position().offset;
-            if position != before {
-                bound.ends.push((each.number, position));
-            }
-            let end = match limit {
-                Some(limit) => position >= limit,
-                None => self
-                    .cutting
-                    .marks
-                    .as_ref()
-                    .and_then(|marks| marks.end(each.number as usize))
-                    .is_some_and(|end| position >= end),
-            };
-            opening.extra.push((each.number, batch, position, end));
-        }
-        let read = opening.extra.iter().map(|(number, batch, ..)| (*number, batch));
-        (bound.count, bound.input) = totals(read, &self.partitions);
-        if bound.count > 0 {
-            opening.news = Some(self.learn(&opening.extra, bound));
-        }
-        Ok(())
-    }
-
-    fn learn(&mut self, extra: &[Extra], bound: &mut Bound) -> Arc<Reference> {
-        let mut found = std::collections::BTreeMap::new();
-        for (number, batch, ..) in extra {
-            let Some(partition) = self.partitions.get(*number as usize).cloned() else { continue };
-            for record in &batch.records {
-                let bytes = match &record.oversize {
-                    Some(oversize) => oversize.head.as_slice(),
-                    None => batch.bytes.get(record.start..record.end).unwrap_or(&[]),
-                };
-                let mut news = News::of(&partition.topic, partition.number, record.offset, bytes);
-                news.cut = record.oversize.as_ref().map(|oversize| (oversize.bytes, hex::of(&oversize.sha256)));
-                if partition.topic == reference::RULEBOOKS {
-                    // A revision is in force from logical time on: that of all that came before it.
-                    self.wait_until_closed(self.epoch - 1);
-                    news.since = self.control.logical_time();
-                }
-                if let Some(verdict) = take(&mut self.book, &news) {
-                    self.beside.learn(self.epoch, &news, &verdict);
-                    found.insert((*number, record.offset), verdict);
-                }
-                bound.news.push(news);
-            }
-        }
-        self.reference(found)
     }
 
     /// Until the ledgers have closed an epoch: logical time after it is known then.
@@ -477,17 +378,8 @@ impl Coordinator {
 #[derive(Default)]
 struct Whole {
     full: bool,
+    waiting: bool,
+    read: bool,
     drained: bool,
     least: i64,
-}
-
-/// Puts a record that was bound back into a batch, as it was read.
-fn put(batch: &mut Batch, news: &News) {
-    let Some((bytes, sha256)) = &news.cut else { return batch.push(news.offset, &news.bytes()) };
-    let digit = |at: usize| sha256.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or(0);
-    let mut hash = [0; 32];
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = digit(at);
-    }
-    batch.push_oversize(news.offset, Oversize { head: news.bytes(), bytes: *bytes, sha256: hash });
 }
