@@ -11,7 +11,7 @@ use tidemark_domain::time::Instant;
 use super::print;
 use crate::dataflows::ledger::head;
 use crate::epoch::{Epoch, KEY_GROUPS, Spread};
-use crate::runtime::manifest::read_groups;
+use crate::runtime::manifest::{read_groups, read_waiting};
 use crate::runtime::state::{JobFile, Manifest, State};
 use crate::runtime::store::{self, Store};
 use crate::runtime::{Failure, LOGIC_VERSION};
@@ -88,6 +88,10 @@ fn look(folder: &Path) -> Result<View> {
     let own: Vec<(Epoch, Result<u64>)> = manifests.iter().map(|manifest| (manifest.epoch, count_all(&store, manifest))).collect();
     let needed: BTreeSet<Epoch> = manifests.iter().flat_map(|manifest| manifest.needs.iter().copied()).collect();
     let mut rows: Vec<Row> = manifests.iter().map(|manifest| row(manifest, &own, &needed)).collect();
+    // Only whoever goes on from a snapshot itself reads the records that wait in it.
+    for (manifest, row) in manifests.iter().zip(&mut rows).filter(|(_, row)| !row.part && row.damage.is_none()) {
+        row.damage = read_waiting(&store, manifest, drop).err().map(|error| format!("{error:#}"));
+    }
     // A run would go on from the newest one: that is tried.
     let spread = Spread { shards: KEY_GROUPS, workers: 1 };
     let mut whole = manifests.iter().zip(&mut rows).rev().filter(|(_, row)| !row.part);
@@ -156,7 +160,7 @@ fn row(manifest: &Manifest, own: &[(Epoch, Result<u64>)], needed: &BTreeSet<Epoc
         logical_time: manifest.progress.logical_time.map(|at| Instant(at).to_string()),
         events: manifest.progress.tally.events_in,
         groups: manifest.groups.len(),
-        bytes: manifest.groups.iter().map(|place| place.length).sum(),
+        bytes: manifest.groups.iter().map(|place| place.length).chain(manifest.waiting.iter().map(|place| place.length)).sum(),
         records: counted.and_then(|counted| counted.as_ref().ok()).copied().unwrap_or(0),
         whole_groups: manifest.groups.iter().filter(|place| place.whole || manifest.full).count(),
         players: manifest.players,

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::beside::Known;
 use super::store::Store;
-use crate::dataflows::ledger::Rest;
+use crate::dataflows::ledger::{HeldRecord, Rest};
 use crate::epoch::Epoch;
 use crate::sinks::tally::Progress;
 
@@ -26,6 +26,17 @@ pub struct GroupPlace {
     /// Whether it is all of the group, or what changed of it since the snapshot before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// XXH3 of them, in hex.
+    pub checksum: String,
+}
+
+/// Where records are that wait for their time: those of one worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WaitingPlace {
+    /// The object.
+    pub object: String,
+    /// How many bytes it has.
+    pub length: u64,
     /// XXH3 of them, in hex.
     pub checksum: String,
 }
@@ -50,6 +61,8 @@ pub struct Manifest {
     pub players: Option<u64>,
     /// The groups that it holds.
     pub groups: Vec<GroupPlace>,
+    /// The records that wait. They stand apart: there can be hundreds of thousands, and most who read a manifest need none.
+    pub waiting: Vec<WaitingPlace>,
     /// When it was written, in ms; nothing in those that older versions wrote.
     #[serde(default)]
     pub written_ms: i64,
@@ -76,15 +89,15 @@ pub(super) fn manifest_name(epoch: Epoch) -> String {
 /// A manifest behind the checksum of its text.
 pub(super) fn write_manifest(manifest: &Manifest) -> Result<Vec<u8>> {
     let text = serde_json::to_string(manifest)?;
-    Ok(format!("{{\"checksum\":\"{:016x}\",\"manifest\":{text}}}", xxh3_64(text.as_bytes())).into_bytes())
+    Ok(format!("{{\"checksum\":\"{}\",\"manifest\":{text}}}", checksum(text.as_bytes())).into_bytes())
 }
 
 /// A manifest, where its text has its checksum.
 pub(super) fn read_manifest(bytes: &[u8]) -> Option<Manifest> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let (checksum, rest) = text.strip_prefix("{\"checksum\":\"")?.split_once("\",\"manifest\":")?;
+    let (known, rest) = text.strip_prefix("{\"checksum\":\"")?.split_once("\",\"manifest\":")?;
     let body = rest.strip_suffix('}')?;
-    (checksum == format!("{:016x}", xxh3_64(body.as_bytes()))).then(|| serde_json::from_str(body).ok())?
+    (known == checksum(body.as_bytes())).then(|| serde_json::from_str(body).ok())?
 }
 
 /// Reads the bytes of a snapshot's groups, those that are `wanted`, each where it has its checksum.
@@ -106,10 +119,30 @@ pub(crate) fn read_groups(
         let object = objects.get(place.object.as_str()).map_or(&[][..], Vec::as_slice);
         let (start, length) = (usize::try_from(place.start)?, usize::try_from(place.length)?);
         let Some(bytes) = object.get(start..start.saturating_add(length)) else { bail!("{} is too short", place.object) };
-        if format!("{:016x}", xxh3_64(bytes)) != place.checksum {
+        if checksum(bytes) != place.checksum {
             bail!("{} is damaged: group {} has another checksum", place.object, place.group);
         }
         each(place, bytes)?;
     }
     Ok(())
+}
+
+/// Reads the records of a snapshot that wait for their time.
+///
+/// # Errors
+/// Where an object is missing or damaged.
+pub(crate) fn read_waiting(store: &Store, manifest: &Manifest, mut each: impl FnMut(HeldRecord)) -> Result<()> {
+    for place in &manifest.waiting {
+        let bytes = store.get(&place.object)?.with_context(|| format!("{} is missing", place.object))?;
+        if bytes.len() as u64 != place.length || checksum(&bytes) != place.checksum {
+            bail!("{} is damaged: it has another length or checksum", place.object);
+        }
+        HeldRecord::read_all(&bytes, &mut each).with_context(|| place.object.clone())?;
+    }
+    Ok(())
+}
+
+/// How an object's bytes are known again.
+pub(super) fn checksum(bytes: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(bytes))
 }

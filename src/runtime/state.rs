@@ -4,7 +4,8 @@
 //! ```text
 //! job.json                             which run this state belongs to
 //! snapshots/EPOCH/shard-NN.bin         the records of the shard's key groups, one behind the other
-//! snapshots/EPOCH/manifest.json        where each group is, its checksum, and all that is no player's
+//! snapshots/EPOCH/waiting-NN.bin       the records of one worker that wait for their time
+//! snapshots/EPOCH/manifest.json        where each group is, its checksum, and all else that is no player's
 //! ```
 //! The first snapshot of a process holds all of every key group. Of those after it each holds all of some groups, which
 //! take turns, and what changed of the others; so it needs those before it, for one round of turns at most. A
@@ -25,8 +26,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::LOGIC_VERSION;
 pub use super::beside::{Beside, Known, Written};
 use super::keep::{self, Past};
-pub use super::manifest::{GroupPlace, Manifest};
-use super::manifest::{manifest_name, read_groups, read_manifest, write_manifest};
+pub use super::manifest::{GroupPlace, Manifest, WaitingPlace};
+use super::manifest::{checksum, manifest_name, read_groups, read_manifest, read_waiting, write_manifest};
 use super::store::Store;
 use crate::dataflows::ledger::{Group, Kept, Part, Restored, Rounds, Turn};
 use crate::epoch::{Epoch, Spread};
@@ -298,8 +299,12 @@ impl State {
         let logical_time = manifest.rest.iter().map(|rest| rest.logical_time).max().unwrap_or(i64::MIN);
         let next_revision = manifest.rest.iter().map(|rest| rest.next_revision).max().unwrap_or(0);
         let rulebook = manifest.rest.iter().find_map(|rest| rest.rulebook).unwrap_or_default();
+        read_waiting(&self.store, manifest, |record| {
+            if let Some(worker) = restored.get_mut(spread.worker(u32::from(record.group)) as usize) {
+                worker.held.push(record);
+            }
+        })?;
         for worker in &mut restored {
-            worker.held = manifest.rest.iter().flat_map(|rest| rest.held.iter().cloned()).collect();
             worker.logical_time = logical_time;
             worker.next_revision = next_revision;
             worker.rounds = manifest.rest.iter().map(|rest| rest.rounds.clone()).fold(Rounds::default(), Rounds::later);
@@ -359,13 +364,17 @@ impl State {
         }
         let players = parts.iter().map(|part| part.players).sum();
         let mut shards: BTreeMap<u32, Vec<(u8, Vec<u8>)>> = BTreeMap::new();
-        let mut rest = Vec::new();
+        let (mut rest, mut waiting) = (Vec::new(), Vec::new());
         for part in parts {
             assert!(!cfg!(feature = "checked") || part.worker < spread.workers, "a part comes from a worker");
             for (group, bytes) in part.groups {
                 shards.entry(spread.shard(u32::from(group))).or_default().push((group, bytes));
             }
             rest.push(part.rest);
+            if !part.waiting.is_empty() && !self.machine.has(Defect::WaitingIsLost) {
+                size += part.waiting.len() as u64;
+                waiting.push(self.write_waiting(epoch, part.worker, part.waiting)?);
+            }
         }
         // One object after the other, so that the state is not in memory once more as a whole.
         let mut groups = Vec::new();
@@ -379,7 +388,7 @@ impl State {
                     start: object.len() as u64,
                     length: bytes.len() as u64,
                     whole: turn.is_whole(group),
-                    checksum: format!("{:016x}", xxh3_64(&bytes)),
+                    checksum: checksum(&bytes),
                 });
                 object.extend_from_slice(&bytes);
             }
@@ -387,7 +396,7 @@ impl State {
             self.store.put(&name, object)?;
             self.machine.pass("snapshot.part-written");
         }
-        let mut manifest = Manifest {
+        let manifest = Manifest {
             version: 1,
             logic_version: LOGIC_VERSION,
             job: self.job.clone(),
@@ -396,6 +405,7 @@ impl State {
             needs: series.chain.clone(),
             players: Some(players),
             groups,
+            waiting,
             written_ms: self.machine.wall_ms(),
             progress_from: series.from.clone(),
             progress,
@@ -403,9 +413,6 @@ impl State {
             known: beside.known_at(epoch),
             rest,
         };
-        if self.machine.has(Defect::WaitingIsLost) {
-            manifest.rest.iter_mut().for_each(|part| part.held.clear());
-        }
         self.store.put(&manifest_name(epoch), write_manifest(&manifest)?)?;
         self.machine.pass("snapshot.manifest-written");
         series.chain.push(epoch);
@@ -422,6 +429,14 @@ impl State {
             beside.later("older snapshots could not be removed", error)?;
         }
         Ok(size)
+    }
+
+    fn write_waiting(&self, epoch: Epoch, worker: u32, bytes: Vec<u8>) -> Result<WaitingPlace> {
+        let object = format!("snapshots/{epoch:020}/waiting-{worker:03}.bin");
+        let place = WaitingPlace { object, length: bytes.len() as u64, checksum: checksum(&bytes) };
+        self.store.put(&place.object, bytes)?;
+        self.machine.pass("snapshot.part-written");
+        Ok(place)
     }
 
     /// Removes what nobody needs any more: snapshots, and what lies before the oldest that is kept.

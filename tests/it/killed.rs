@@ -170,9 +170,18 @@ fn a_damaged_snapshot_is_passed_over_and_never_gives_a_wrong_answer() {
         .iter()
         .map(|path| path.strip_prefix(&interrupted.state).unwrap().to_owned())
         .collect();
-    let (manifests, shards): (Vec<PathBuf>, Vec<PathBuf>) = objects.into_iter().partition(|path| path.ends_with("manifest.json"));
-    println!("{} manifests, {} shards of snapshots", manifests.len(), shards.len());
+    let named = |start: &str| -> Vec<PathBuf> {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        objects.iter().filter(|path| name(path).starts_with(start)).cloned().collect()
+    };
+    let (manifests, shards, waiting) = (named("manifest.json"), named("shard-"), named("waiting-"));
+    println!("{} manifests, {} shards, {} objects of waiting records", manifests.len(), shards.len(), waiting.len());
+    assert!(!waiting.is_empty(), "nothing waits in any snapshot");
     let mut cases: Vec<(PathBuf, Damage)> = Vec::new();
+    for object in waiting.iter().rev().take(2) {
+        let all = [Damage::Deleted, Damage::Emptied, Damage::Cut(500), Damage::Flipped(500, 3)];
+        cases.extend(all.map(|how| (object.clone(), how)));
+    }
     for _ in 0..6 {
         let share = chance.below(1_000);
         let how = [Damage::Deleted, Damage::Emptied, Damage::Cut(share), Damage::Flipped(share, (share % 8) as u8)];

@@ -43,7 +43,7 @@ use players::{Players, Slot};
 use wheel::Wheel;
 
 pub(crate) use profiles::Rounds;
-pub(crate) use snapshot::{Group, Kept, Part, Rest, Restored, SnapshotPort, Turn, WHOLE_EVERY, head};
+pub(crate) use snapshot::{Group, HeldRecord, Kept, Part, Rest, Restored, SnapshotPort, Turn, WHOLE_EVERY, head};
 
 /// What an epoch amounts to at one worker.
 #[derive(Clone, Debug, Default)]

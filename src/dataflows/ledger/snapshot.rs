@@ -64,7 +64,9 @@ pub(crate) struct Part {
     pub(crate) groups: BTreeMap<u8, Vec<u8>>,
     /// How many players the worker holds.
     pub(crate) players: u64,
-    /// What is not a player's.
+    /// Records that wait for their time, one behind the other: see [`HeldRecord`].
+    pub(crate) waiting: Vec<u8>,
+    /// What else is not a player's.
     pub(crate) rest: Rest,
 }
 
@@ -92,8 +94,6 @@ impl Turn {
 /// What of a worker's state is not a player's.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rest {
-    /// Records that wait for their time.
-    pub(crate) held: Vec<HeldRecord>,
     /// Logical time.
     pub(crate) logical_time: i64,
     /// The number of the next revision to be published.
@@ -105,20 +105,60 @@ pub(crate) struct Rest {
     pub(crate) rulebook: Option<(u64, Option<[u8; 32]>)>,
 }
 
-/// A record that waits for its time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A record that waits for its time, as a snapshot holds it, numbers with their least byte first:
+///
+/// ```text
+/// key group 1 | flags 1: late, clamped | partition 4 | offset 8 | apply time 8 | time clamped to 8 | length 4 | its text
+/// ```
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HeldRecord {
+    /// The key group of its player.
+    pub(crate) group: u8,
     partition: u32,
     offset: u64,
     as_of: i64,
     late: bool,
     /// What its time was clamped to, where it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     clamped_to: Option<i64>,
     payload: String,
 }
 
+const HELD_LATE: u8 = 1;
+const HELD_CLAMPED: u8 = 2;
+
 impl HeldRecord {
+    /// Reads records that stand one behind the other.
+    ///
+    /// # Errors
+    /// Where one is cut short or is no text.
+    pub(crate) fn read_all(mut bytes: &[u8], mut each: impl FnMut(Self)) -> Result<(), RecordError> {
+        fn take<'b, const N: usize>(bytes: &mut &'b [u8]) -> Result<&'b [u8; N], RecordError> {
+            let (number, behind) = bytes.split_first_chunk::<N>().ok_or(RecordError::Damaged)?;
+            *bytes = behind;
+            Ok(number)
+        }
+        while !bytes.is_empty() {
+            let [group, flags] = *take::<2>(&mut bytes)?;
+            let partition = u32::from_le_bytes(*take(&mut bytes)?);
+            let offset = u64::from_le_bytes(*take(&mut bytes)?);
+            let as_of = i64::from_le_bytes(*take(&mut bytes)?);
+            let clamped_to = i64::from_le_bytes(*take(&mut bytes)?);
+            let length = u32::from_le_bytes(*take(&mut bytes)?) as usize;
+            let (text, behind) = bytes.split_at_checked(length).ok_or(RecordError::Damaged)?;
+            bytes = behind;
+            each(Self {
+                group,
+                partition,
+                offset,
+                as_of,
+                late: flags & HELD_LATE != 0,
+                clamped_to: (flags & HELD_CLAMPED != 0).then_some(clamped_to),
+                payload: std::str::from_utf8(text).map_err(|_| RecordError::Damaged)?.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// Takes the number that its partition has now; false where it has none.
     pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) -> bool {
         number(self.partition).map(|new| self.partition = new).is_some()
@@ -130,7 +170,7 @@ impl HeldRecord {
 pub(crate) struct Restored {
     /// Its players.
     pub(crate) players: Vec<Kept>,
-    /// Records that wait, of all workers: each takes its own.
+    /// Records that wait.
     pub(crate) held: Vec<HeldRecord>,
     /// Logical time.
     pub(crate) logical_time: i64,
@@ -224,31 +264,33 @@ impl Ledger {
             },
         );
         let rest = Rest {
-            held: self.held(),
             logical_time: self.logical_time,
             next_revision: self.next_revision,
             rounds: self.rounds.clone(),
             rulebook: self.owns_rulebook.then_some((self.rulebook.seq, self.rulebook.hash)),
         };
+        let (worker, players, waiting) = (self.worker, u64::from(self.players.len()), self.waiting());
         // The receiver is gone only when the run is being ended.
-        let _gone = parts.send(Part { epoch, worker: self.worker, turn, groups, players: u64::from(self.players.len()), rest });
+        let _gone = parts.send(Part { epoch, worker, turn, groups, players, waiting, rest });
     }
 
-    fn held(&self) -> Vec<HeldRecord> {
-        let waiting = self.ordering.waiting();
-        let record = |pending| {
-            let (parcel, packed) = self.ordering.record(pending);
+    /// The records that wait, as [`HeldRecord`] says.
+    fn waiting(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.ordering.bytes()).unwrap_or(0));
+        for pending in self.ordering.waiting() {
+            let (parcel, packed) = self.ordering.record(&pending);
             let event = parcel.event(packed, "", 0);
-            HeldRecord {
-                partition: packed.partition,
-                offset: packed.offset,
-                as_of: packed.as_of,
-                late: event.late,
-                clamped_to: event.clamped.then_some(event.occurred_at.0),
-                payload: event.record.payload.to_owned(),
-            }
-        };
-        waiting.iter().map(record).collect()
+            let payload = event.record.payload.as_bytes();
+            let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+            bytes.extend([packed.group, flag(event.late, HELD_LATE) | flag(event.clamped, HELD_CLAMPED)]);
+            bytes.extend(packed.partition.to_le_bytes());
+            bytes.extend(packed.offset.to_le_bytes());
+            bytes.extend(packed.as_of.to_le_bytes());
+            bytes.extend(event.occurred_at.0.to_le_bytes());
+            bytes.extend((payload.len() as u32).to_le_bytes());
+            bytes.extend(payload);
+        }
+        bytes
     }
 
     /// Takes state back in.
@@ -296,8 +338,36 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use super::Turn;
+    use super::{HeldRecord, Turn};
     use crate::epoch::KEY_GROUPS;
+
+    #[test]
+    fn a_record_that_waits_is_read_as_it_stands_in_a_snapshot_and_a_cut_one_is_refused() {
+        let mut bytes = vec![7, 3, 2, 0, 0, 0, 44, 1, 0, 0, 0, 0, 0, 0];
+        bytes.extend(1_000_i64.to_le_bytes());
+        bytes.extend(900_i64.to_le_bytes());
+        bytes.extend([2, 0, 0, 0, b'{', b'}']);
+        let one = |late, clamped_to| HeldRecord {
+            group: 7,
+            partition: 2,
+            offset: 300,
+            as_of: 1_000,
+            late,
+            clamped_to,
+            payload: "{}".to_owned(),
+        };
+        let read = |from: &[u8]| {
+            let mut all = Vec::new();
+            HeldRecord::read_all(from, |record| all.push(record)).map(|()| all)
+        };
+        assert_eq!(read(&bytes).unwrap(), [one(true, Some(900))]);
+        for length in 1..bytes.len() {
+            assert!(read(&bytes[..length]).is_err(), "{length} bytes of it");
+        }
+        let second: Vec<u8> = bytes.iter().enumerate().map(|(at, byte)| if at == 1 { 0 } else { *byte }).collect();
+        bytes.extend(second);
+        assert_eq!(read(&bytes).unwrap(), [one(true, Some(900)), one(false, None)]);
+    }
 
     #[test]
     fn each_key_group_is_whole_once_in_a_round_and_all_are_in_the_first_snapshot() {
