@@ -63,7 +63,7 @@ impl Publisher {
                 }
                 self.ask_for_snapshot(&mut last_snapshot);
             }
-            if last_commit.elapsed() >= self.intervals.commit && self.is_caught_up() {
+            if last_commit.elapsed() >= self.intervals.commit && self.is_caught_up() && !self.is_ending() {
                 if let Err(failure) = self.commit(false) {
                     self.sink.abandon();
                     self.shared.fail(failure);
@@ -78,6 +78,13 @@ impl Publisher {
     /// Whether everything that was published before has been met again.
     const fn is_caught_up(&self) -> bool {
         self.published.is_none()
+    }
+
+    /// Whether everything was read and the last epoch is on its way. Such an epoch is no place to be resumed from: all that
+    /// waited is applied in it and no timer has fired, which a run that cuts its epochs elsewhere never comes by.
+    fn is_ending(&self) -> bool {
+        let places = &self.progress.places;
+        !places.is_empty() && places.iter().all(|place| place.ended)
     }
 
     /// Takes an epoch of which all parts are here; says whether it is the last.
@@ -109,7 +116,7 @@ impl Publisher {
         (self.on_progress)(&self.progress);
         if last {
             self.commit(true)?;
-        } else if self.snapshots.at.load(Ordering::Acquire) == epoch {
+        } else if self.snapshots.at.load(Ordering::Acquire) == epoch && !self.is_ending() {
             self.commit(false)?;
             if let Some(committed) = &self.committed {
                 // The writer of snapshots is gone only when it has failed, which it says by itself.

@@ -200,6 +200,8 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         until: options.until.map(|until| until.0),
         live_profiles: options.live_profiles,
     };
+    // Before anything is begun: a state folder belongs to the first run that could be.
+    let reference = reference::settle(&programmes, input.records.clone()).map_err(Failure::Usage)?;
     let begun = begin(options, &job_file)?;
     for (name, folder) in places(options).filter(|(_, folder)| lies_within(folder, Path::new(&options.events))) {
         let place = folder.display();
@@ -209,7 +211,6 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         watcher.notice("this run is complete; nothing is left to do");
         return finish(options, &record.progress);
     }
-    let reference = reference::settle(&programmes, input.records.clone()).map_err(Failure::Usage)?;
     let progress = Run { options, watcher, input, begun, reference, job_file: &job_file, programmes: &programmes }.run()?;
     finish(options, &progress)
 }

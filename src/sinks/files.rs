@@ -66,8 +66,11 @@ pub fn inspect(folder: &Path) -> Result<Contents, Error> {
     if !any {
         return Ok(Contents::Empty);
     }
-    match std::fs::read_to_string(folder.join(PROGRESS)) {
-        Ok(text) => Ok(last_record(&text).map_or(Contents::Begun, |record| Contents::Run(Box::new(record)))),
+    match std::fs::read(folder.join(PROGRESS)) {
+        // A line that was torn or damaged may be no text: the hash tells which are whole.
+        Ok(bytes) => {
+            Ok(last_record(&String::from_utf8_lossy(&bytes)).map_or(Contents::Begun, |record| Contents::Run(Box::new(record))))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::Foreign),
         Err(cause) => Err(failed("read", cause)),
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use tidemark::sources::casino::{Casino, Shape};
+
 use crate::results::{Chance, Written, casino, default_programme, finish, succeed, tidemark, written};
 
 /// How often runs are killed, all together.
@@ -98,6 +100,26 @@ fn killed_run(events: &Path, out: &Path, state: &Path, span: u64, chance: &mut C
     }
     succeed(&mut run(events, out, state, workers));
     kills
+}
+
+/// Between the last record and the final profiles lies an epoch in which all that waited is applied and no timer has fired:
+/// a kill behind its commit would leave results that no other cut of the epochs comes by. Workers without a partition
+/// make it.
+#[test]
+fn where_everything_was_read_and_the_end_is_still_to_come_nothing_is_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    let casino =
+        Casino { players: 40_000, events: 80_000, seed: 5, days: 60, partitions: 1, shape: Shape::Bench, ..Casino::default() };
+    casino.write(&events).unwrap();
+    for bytes in (0..8).map(|run| 20_000 + 777 * run) {
+        let (out, state) = (folder.path().join(format!("out{bytes}")), folder.path().join(format!("state{bytes}")));
+        succeed(&mut paced(&events, &out, &state, 4, [200, 1, bytes]));
+        let text = fs::read_to_string(out.join(".progress")).unwrap();
+        let ended: Vec<&str> = text.lines().filter(|line| line.contains("\"ended\":true")).collect();
+        let finished = ended.iter().filter(|line| line.contains("\"finished\":true")).count();
+        assert_eq!((ended.len(), finished), (1, 1), "epochs of {bytes} bytes: {ended:?}");
+    }
 }
 
 /// A smaller run, killed when it has something to lose.
@@ -229,7 +251,8 @@ fn a_torn_last_line_of_progress_is_as_if_it_were_not_there() {
         let (_folder, out, state) = interrupted.again();
         let progress = out.join(".progress");
         let bytes = fs::read(&progress).unwrap();
-        fs::write(&progress, &bytes[..bytes.len() - cut]).unwrap();
+        // What a disk left behind it may be no text.
+        fs::write(&progress, [&bytes[..bytes.len() - cut], &b"\xff"[..]].concat()).unwrap();
         succeed(&mut run(&interrupted.events, &out, &state, 1));
         assert_eq!(written(&out), interrupted.wanted, "{cut} bytes cut");
     }
@@ -277,6 +300,14 @@ fn a_state_of_another_run_is_refused_by_what_differs() {
     assert!(code == 78 && said.contains("--events") && said.contains("--programme"), "{code}: {said}");
     succeed(&mut run(&interrupted.events, &out, &state, 1));
     assert_eq!(written(&out), interrupted.wanted, "the refusals changed nothing");
+    // A run that cannot begin leaves no state of its own behind.
+    let later = text.replace("revision: 1 #", "revision: 2 #").replace("time_zone: UTC", "time_zone: Europe/Malta");
+    fs::write(&programme, later).unwrap();
+    let (new_out, new_state) = (folder.path().join("new-out"), folder.path().join("new-state"));
+    let mut refused = run(&interrupted.events, &new_out, &new_state, 1);
+    let (code, said) = finish(refused.arg("--programme").arg(&programme));
+    assert!(code == 2 && said.contains("revision 2"), "{code}: {said}");
+    assert!(!new_state.exists(), "it was begun");
 }
 
 #[test]

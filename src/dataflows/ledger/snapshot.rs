@@ -123,6 +123,9 @@ pub(crate) struct HeldRecord {
     payload: String,
 }
 
+/// Records that come back in stand in parcels of about so many bytes.
+const PARCEL_BYTES: usize = 64 << 20;
+
 const HELD_LATE: u8 = 1;
 const HELD_CLAMPED: u8 = 2;
 
@@ -331,6 +334,10 @@ impl Ledger {
                 group,
             };
             parcel.push(&decoded, &held.payload, settled);
+            // A place in a parcel's text has 32 bits.
+            if parcel.text.len() > PARCEL_BYTES {
+                self.ordering.add(std::mem::take(&mut parcel), i64::MIN);
+            }
         }
         self.ordering.add(parcel, i64::MIN);
     }
