@@ -247,8 +247,8 @@ pub struct GrantIssued<'a> {
     pub trigger: &'static str,
     /// Times how much it must be wagered.
     pub wager_multiplier: Factor,
-    /// How much that is.
-    pub required: Micros,
+    /// How much that is, to eight decimals (B20).
+    pub required: Decimal,
 }
 
 /// What CRM waits for.

@@ -287,6 +287,13 @@ pub fn round6(factors: &[i128], scale: u32, divisor: i128) -> Option<Micros> {
     )
 }
 
+/// As [`round6`], rounded to eight decimals: `round8` of the law, for what has to be wagered. `scale` is two at least.
+#[must_use]
+pub fn round8(factors: &[i128], scale: u32, divisor: i128) -> Option<Decimal> {
+    let hundredths_of_micros = round6(factors, scale.checked_sub(2)?, divisor)?;
+    Some(Decimal::new(hundredths_of_micros.0, 8))
+}
+
 /// The same where 64 bits hold everything, as they nearly always do.
 fn small(factors: &[i128], scale: u32, divisor: i128) -> Option<Micros> {
     let mut numerator = 1_u64;

@@ -133,8 +133,13 @@ impl Health {
 
     /// Says that a worker's loop has turned; each loop calls it, waiting or not, at least once a second.
     pub fn beat(&self, worker: usize) {
+        self.beat_ago(worker, Duration::ZERO);
+    }
+
+    /// Says how long ago a worker's loop turned last.
+    pub fn beat_ago(&self, worker: usize, ago: Duration) {
         if let Some(beat) = self.beats.get(worker) {
-            beat.store(self.now_ms(), Ordering::Relaxed);
+            beat.store(self.now_ms().saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)), Ordering::Relaxed);
         }
     }
 

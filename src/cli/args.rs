@@ -177,7 +177,7 @@ pub enum Topics {
         #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
         config: PathBuf,
         /// Partitions of inputs that are keyed by player
-        #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        #[arg(long, default_value_t = 12, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         partitions: u32,
         /// Print it as JSON
         #[arg(long)]
@@ -202,7 +202,7 @@ pub enum Topics {
         #[arg(long, default_value = "tidemark.toml", value_name = "FILE")]
         config: PathBuf,
         /// Partitions of inputs that are keyed by player
-        #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        #[arg(long, default_value_t = 12, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         partitions: u32,
     },
 }
@@ -238,6 +238,8 @@ pub struct Replay {
     #[arg(long, value_name = "URL/JOB", conflicts_with_all = ["state", "until"])]
     pub bindings: Option<String>,
     /// When profiles leave: `end`, one for each player; `live`, also at each change of tier or status
+    ///
+    /// With `live`, how many changes one profile sums up differs from run to run; each player's last one does not.
     #[arg(long, value_name = "WHEN", value_parser = ["live", "end"], default_value = "end", hide_possible_values = true)]
     pub profiles: String,
     /// Print the summary as JSON
@@ -264,13 +266,13 @@ pub struct Replay {
 #[derive(Debug, clap::Args)]
 pub struct Demo {
     /// Players of the casino; not all of them play
-    #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 2_000, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub players: u32,
     /// Events
-    #[arg(long, default_value_t = 300_000, value_name = "N")]
+    #[arg(long, default_value_t = 300_000, value_name = "N", allow_negative_numbers = true)]
     pub events: u64,
     /// What chance starts from: the same seed gives the same casino
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", allow_negative_numbers = true)]
     pub seed: u64,
     /// Workers, 1 to 12; the results are the same for any number
     #[arg(long, default_value_t = 2, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=12))]
@@ -287,25 +289,25 @@ pub struct Demo {
 #[derive(Debug, clap::Args)]
 pub struct Generate {
     /// Players; not all of them play
-    #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 2_000, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub players: u32,
     /// Events, all topics together
-    #[arg(long, default_value_t = 300_000, value_name = "N")]
+    #[arg(long, default_value_t = 300_000, value_name = "N", allow_negative_numbers = true)]
     pub events: u64,
     /// What chance starts from: the same seed gives the same bytes
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", allow_negative_numbers = true)]
     pub seed: u64,
     /// Days that the events are spread over, from 2026-01-01 [default: 90; 60 for `bench`]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub days: Option<u32>,
     /// Partitions of each topic that is keyed by player [default: 4; 8 for `bench`]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub partitions: Option<u32>,
     /// `realistic`: all that happens in a casino; `bench`: bets, voids and wins, evenly spread, for measuring
     #[arg(long, value_parser = ["realistic", "bench"], default_value = "realistic", value_name = "SHAPE", hide_possible_values = true)]
     pub shape: String,
     /// The folder for the files, one for each partition; it must be empty or not yet there
-    #[arg(long, value_name = "DIR", required_unless_present = "kafka", conflicts_with = "kafka")]
+    #[arg(long, value_name = "DIR", conflicts_with = "kafka")]
     pub out: Option<PathBuf>,
     /// A Kafka broker; topics that are missing are created, with --partitions partitions
     #[arg(long, value_name = "HOST:PORT")]
@@ -426,7 +428,7 @@ pub struct DlqList {
     #[arg(long, value_name = "P@O", value_delimiter = ',')]
     pub since: Vec<String>,
     /// Show so many at most; all are counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub limit: Option<u64>,
     /// Print whole letters, one JSON object a line, without the sums
     #[arg(long)]

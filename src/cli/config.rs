@@ -17,7 +17,10 @@ const UNSOUND: u8 = 78;
 /// Where that cannot be printed.
 pub(super) fn check(path: &Path, json: bool) -> Result<u8, Failure> {
     match read(path) {
-        Ok(_) if json => print::json(&Vec::<Problem>::new()).map(|()| 0),
+        Ok(config) if json => {
+            warnings(&config).iter().for_each(|warning| print::complain(&format!("warning: {warning}")));
+            print::json(&Vec::<Problem>::new()).map(|()| 0)
+        }
         Ok(config) => print::text(&in_words(path, &config)).map(|()| 0),
         Err(problems) if json => print::json(&problems).map(|()| UNSOUND),
         Err(problems) => {
@@ -88,12 +91,16 @@ fn in_words(path: &Path, config: &Config) -> String {
     text.push_str(&format!("  writes to {}{prefix}\n", config.sink.brokers));
     text.push_str(&format!("  keeps journal and snapshots in {}\n", config.store.url));
     text.push_str(&format!("  begins with the programme {}\n", config.programme.path.display()));
-    for warning in &config.warnings {
+    for warning in warnings(config) {
         text.push_str(&format!("warning: {warning}\n"));
     }
-    // It may be brought there later; a start needs it.
-    if let Err(wrong) = load_programme(&config.programme.path) {
-        text.push_str(&format!("warning: `tidemark run` would not start: {wrong}\n"));
-    }
     text
+}
+
+/// What is no mistake, and should be known.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut all: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    // It may be brought there later; a start needs it.
+    all.extend(load_programme(&config.programme.path).err().map(|wrong| format!("`tidemark run` would not start: {wrong}")));
+    all
 }

@@ -57,6 +57,9 @@ pub(super) fn run(arguments: &Demo) -> Result<u8, Failure> {
         print::text(&report.terminal(screen::width(), screen::colour()))?;
         print::text(&what_next(out))?;
     }
+    if !report.is_sound() {
+        return Err(Failure::Defect(format!("the results contradict each other; {} says where", page.display())));
+    }
     Ok(0)
 }
 

@@ -63,6 +63,7 @@ pub(super) fn inspect(folder: &Path, json: bool) -> Result<u8, Failure> {
             folder.display()
         )));
     }
+    store::check_url(&folder.to_string_lossy()).map_err(|why| Failure::Usage(why.to_string()))?;
     let view = look(folder).map_err(Failure::Failed)?;
     if json {
         print::json(&view)?;
@@ -188,7 +189,7 @@ fn in_words(view: &View, folder: &Path) -> String {
         let _always = writeln!(text, "  this tidemark has logic version {LOGIC_VERSION}, and cannot go on from it");
     }
     if view.snapshots.is_empty() {
-        text.push_str("no snapshot yet: a run with this --state reads its events from the start\n");
+        text.push_str("no snapshot yet: a run with this --state that is not complete reads its events from the start\n");
     }
     for row in &view.snapshots {
         describe(&mut text, row, view.newest_usable == Some(row.epoch));

@@ -222,13 +222,15 @@ fn reads_its_own<'s>(
     sources: impl Iterator<Item = (&'s Source, &'s Origin)>,
     sink: &KafkaSink,
 ) {
-    let own = ["progress", "dlq-replayed"].map(|kind| sink.full_name(&format!("tidemark.{}.{kind}.v1", job.name)));
+    // A letter of a record that is too long is too long itself.
+    let of_job = |kind: &str| format!("tidemark.{}.{kind}.v1", job.name);
+    let own = [of_job("progress"), of_job("dlq-replayed"), "pipeline.dlq.v1".to_owned()].map(|name| sink.full_name(&name));
     let addresses = |brokers: &str| brokers.split(',').map(|each| each.trim().to_owned()).collect::<BTreeSet<_>>();
     for (source, place) in sources.filter(|(source, _)| !addresses(&source.brokers).is_disjoint(&addresses(&sink.brokers))) {
         for topic in source.full_names().iter().filter(|topic| own.contains(topic)) {
             let message = format!(
-                "`{topic}` is written by this job, a record for each commit: reading it would never come to an end; take it out of \
-                 `topics` in [[source]]"
+                "`{topic}` is written by this job: reading what it writes would never come to an end; take it out of `topics` in \
+                 [[source]]"
             );
             reader.problem(place, message);
         }

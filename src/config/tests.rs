@@ -199,8 +199,10 @@ fn what_must_go_together_is_checked_where_a_person_wrote_it() {
     says(&problems(&restless, &[]), &[("tidemark.toml:9:21", "shorter than epoch.commit_interval, 500ms")]);
     let slow = format!("{LEAST}[epoch]\ncommit_interval = \"2s\"\n[sink.kafka]\ntransaction_timeout = \"2s\"\n");
     says(&problems(&slow, &[]), &[("tidemark.toml:11:23", "above epoch.commit_interval, 2s")]);
-    for own in ["tidemark.loyalty.progress.v1", "tidemark.loyalty.dlq-replayed.v1"].map(|own| LEAST.replace("fx.v1", own)) {
-        says(&problems(&own, &[]), &[("tidemark.toml:7:10", ".v1` is written by this job, a record for each commit")]);
+    for own in ["tidemark.loyalty.progress.v1", "tidemark.loyalty.dlq-replayed.v1", "pipeline.dlq.v1"]
+        .map(|own| LEAST.replace("fx.v1", own))
+    {
+        says(&problems(&own, &[]), &[("tidemark.toml:7:10", ".v1` is written by this job: reading what it writes would")]);
         sound(&format!("{own}[sink.kafka]\nbrokers = \"k9:9092\"\n"));
         sound(&format!("{own}[sink.kafka]\ntopic_prefix = \"b.\"\n"));
     }

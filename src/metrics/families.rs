@@ -37,6 +37,8 @@ pub(super) struct Source {
     pub(super) records: IntCounterVec,
     pub(super) dead: ByTopic<IntCounterVec>,
     pub(super) late: IntCounterVec,
+    pub(super) unknown_games: IntCounter,
+    pub(super) rates_missing: IntCounter,
     pub(super) delay: HistogramVec,
     pub(super) lag_durable: ByTopic<IntGaugeVec>,
     pub(super) lag_in_flight: ByTopic<IntGaugeVec>,
@@ -51,6 +53,8 @@ impl Source {
             records: register.counters("tidemark_records_total", "Records read, dead letters included.", "topic"),
             dead: register.counters_by_topic("tidemark_dead_letters_total", "Records set aside.", "reason"),
             late: register.counters("tidemark_late_records_total", "Records behind their partition's clock.", "topic"),
+            unknown_games: register.counter("tidemark_unknown_game_total", "Bets on a game that has no weight."),
+            rates_missing: register.counter("tidemark_fx_missing_total", "Amounts without a rate that are no bet's."),
             delay: register.histograms(
                 "tidemark_record_delay_seconds",
                 "Seconds from a record's own time to when it was read.",

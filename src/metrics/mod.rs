@@ -116,6 +116,16 @@ impl Metrics {
         self.loyalty.average_points.set(points);
     }
 
+    /// Adds bets on a game that has no weight (rule 1).
+    pub fn unknown_games(&self, n: u64) {
+        self.source.unknown_games.inc_by(n);
+    }
+
+    /// Adds amounts without a rate that are no bet's (rule 2).
+    pub fn rates_missing(&self, n: u64) {
+        self.source.rates_missing.inc_by(n);
+    }
+
     /// Adds records read, dead letters included.
     pub fn records(&self, topic: &str, n: u64) {
         self.source.records.with_label_values(&[topic]).inc_by(n);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// A worker that is less busy than this says nothing about what it could do.
 const BUSY_MIN: f64 = 0.05;
+/// One that processes fewer records than this in a second is busy with something else: with time that catches up, say.
+const RECORDS_MIN: f64 = 100.0;
 /// The least time to catch up in that is reckoned with, in seconds.
 const CATCH_UP_SECONDS_MIN: f64 = 1.0;
 /// What a division may be off by.
@@ -86,9 +88,9 @@ impl Required {
 
     /// Capacity is what a worker processes in the time in which it works.
     fn measure(&mut self, load: &Load) {
-        let each = load.processed / f64::from(load.workers.max(1)) / load.busy.min(1.0);
-        if load.busy >= BUSY_MIN && each.is_finite() && each > 0.0 {
-            self.capacity = each;
+        let each = load.processed / f64::from(load.workers.max(1));
+        if load.busy >= BUSY_MIN && each >= RECORDS_MIN {
+            self.capacity = each / load.busy.min(1.0);
         }
     }
 
@@ -225,6 +227,15 @@ mod tests {
         assert_eq!(required.evaluate(&idle), Answer { workers: 4, capacity: 0.0 });
         required.evaluate(&load(2_000.0));
         assert_eq!(required.evaluate(&idle).capacity, 1_000.0);
+    }
+
+    #[test]
+    fn a_worker_that_is_busy_with_few_records_says_nothing_either() {
+        let trickle = Load { processed: 399.0, busy: 0.9, ..load(900.0) };
+        let mut required = Required::new(aim());
+        assert_eq!(required.evaluate(&trickle), Answer { workers: 4, capacity: 0.0 });
+        required.evaluate(&load(2_000.0));
+        assert_eq!(required.evaluate(&trickle).capacity, 1_000.0);
     }
 
     #[test]

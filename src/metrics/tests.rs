@@ -12,6 +12,8 @@ fn touched() -> Metrics {
     let metrics = Metrics::new();
     metrics.points(1_500_000, 250_000);
     metrics.level_ups(2);
+    metrics.unknown_games(3);
+    metrics.rates_missing(4);
     metrics.average_points(12.5);
     metrics.records("bets.v1", 2_000);
     metrics.dead("bets.v1", "schema_violation", 1);

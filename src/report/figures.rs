@@ -113,6 +113,11 @@ pub(super) fn short(day: Day) -> String {
     format!("{of_month} {}", month_name(month).get(..3).unwrap_or_default())
 }
 
+/// `3 Mar`, or `3 Mar 2026` where a picture is of more than one year.
+pub(super) fn dated(day: Day, years: bool) -> String {
+    if years { format!("{} {}", short(day), day.civil().0) } else { short(day) }
+}
+
 /// `1 March to 29 April 2026`.
 pub(super) fn span(first: Day, last: Day) -> String {
     if first == last {

@@ -146,6 +146,11 @@ impl Report {
         self.period().is_some_and(|(first, last)| first.civil().0 != last.civil().0)
     }
 
+    /// `3 March`, with the year where it is needed.
+    fn day(&self, day: Day) -> String {
+        if self.spans_years() { figures::date(day) } else { figures::day_month(day) }
+    }
+
     /// `628,946 events/s: 0.41 s on 2 workers`, where the time is known.
     fn rate(&self) -> Option<String> {
         let timing = self.timing?;
@@ -154,7 +159,8 @@ impl Report {
     }
 
     /// Whether every check holds.
-    fn is_sound(&self) -> bool {
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
         self.checks.iter().all(|check| check.holds)
     }
 }

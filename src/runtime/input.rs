@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::Failure;
 use super::replay::Watcher;
 use crate::sources::files::FileSource;
+use crate::sources::kafka::{Extent, Opened};
 use crate::sources::reference::{self, Standing};
 use crate::sources::{Source, files, kafka};
 
@@ -17,30 +18,39 @@ pub(super) struct Input {
     pub(super) sources: Vec<Box<dyn Source>>,
     pub(super) records: Vec<Standing>,
     pub(super) fingerprint: String,
+    /// How many bytes will be read, where that is known before.
     pub(super) bytes: Option<u64>,
-    pub(super) kafka: bool,
+    /// What is read of Kafka, where it is Kafka.
+    pub(super) extent: Option<Extent>,
 }
 
 /// Opens the input and finds what must be known before a run. `whole` makes the fingerprint that of every
-/// byte, so that state can be told to be of other events.
-pub(super) fn open_input(events: &str, workers: u32, whole: bool, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
+/// byte, so that state can be told to be of other events. `begun` is what the run reads that is resumed.
+pub(super) fn open_input(
+    events: &str,
+    workers: u32,
+    whole: bool,
+    begun: Option<&Extent>,
+    watcher: &Arc<dyn Watcher>,
+) -> Result<Input, Failure> {
     if events.starts_with("kafka://") {
-        return open_kafka(events, watcher);
+        return open_kafka(events, begun, watcher);
     }
     let mut opened = files::open(Path::new(events))?;
     let (records, hashes) = search_all(&mut opened, workers, whole)?;
     let mut fingerprint = Xxh3::new();
-    let mut bytes = 0;
+    let mut bytes = Some(0);
     for (source, hash) in opened.iter().zip(hashes) {
         // Name, length and content of a file: another input is told from this one.
         let failed = |cause| crate::sources::Error::File { path: source.path().to_owned(), cause };
         let length = std::fs::metadata(source.path()).map_err(failed)?.len();
         let partition = source.partition();
         fingerprint.update(format!("{}\n{}\n{length}\n{hash:032x}\n", partition.topic, partition.number).as_bytes());
-        bytes += length;
+        // What a packed file unpacks to is not known.
+        bytes = bytes.filter(|_| !source.is_packed()).map(|sum| sum + length);
     }
     let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
-    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: Some(bytes), kafka: false })
+    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes, extent: None })
 }
 
 /// What a file was found to hold: rates and rulebooks, and the hash of all its bytes where that was asked for.
@@ -80,21 +90,21 @@ fn search_all(
     Ok((all, hashes))
 }
 
-fn open_kafka(events: &str, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
+fn open_kafka(events: &str, begun: Option<&Extent>, watcher: &Arc<dyn Watcher>) -> Result<Input, Failure> {
     let address = kafka::Address::parse(events)?;
     let notices = Arc::clone(watcher);
     let notice: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line: &str| notices.notice(line));
-    let mut opened = kafka::open(&address, &notice)?;
+    let Opened { mut sources, extent } = kafka::open(&address, begun, &notice)?;
     let mut fingerprint = Xxh3::new();
+    extent.names().for_each(|name| fingerprint.update(format!("{name}\n").as_bytes()));
     let mut records = Vec::new();
-    for (number, source) in (0_u32..).zip(&mut opened) {
+    for (number, source) in (0_u32..).zip(&mut sources) {
         let partition = source.partition().clone();
-        fingerprint.update(format!("{}\n{}\n", partition.topic, partition.number).as_bytes());
         if reference::is_reference_topic(&partition.topic) {
             let all = reference::read_all(source, number)?;
             records.extend(all.into_iter().filter(|each| reference::belongs(&partition.topic, &each.text)));
         }
     }
-    let sources = opened.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
-    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: None, kafka: true })
+    let sources = sources.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
+    Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: None, extent: Some(extent) })
 }

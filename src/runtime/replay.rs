@@ -18,7 +18,7 @@ use super::programme::{clock_settings, load_programmes};
 use super::publisher::{Intervals, Publisher};
 use super::state::{Beside, Event, JobFile, State};
 use super::worker::{Pace, Shared, Start};
-use super::{Failure, LOGIC_VERSION, on_workers, worker};
+use super::{Failure, LOGIC_VERSION, on_workers, store, worker};
 use crate::dataflows::ledger::{Restored, SnapshotPort, WHOLE_EVERY};
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Epoch, Place, Spread};
@@ -27,6 +27,7 @@ use crate::sinks::files::{Contents, FileSink, Record, inspect};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Sink, Topic};
 use crate::sources::Partition;
+use crate::sources::kafka::Extent;
 use crate::sources::reference::{self, Reference};
 
 /// The number of shards of a job.
@@ -168,6 +169,16 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
     if options.workers == 0 || options.workers > SHARDS {
         return Err(Failure::Usage(format!("--workers {} is not between 1 and {SHARDS}, the number of shards", options.workers)));
     }
+    if let Some((name, file)) = places(options).find(|(_, folder)| folder.is_file()) {
+        return Err(Failure::Usage(format!(
+            "{name} {} is a file; give a folder, or a path where nothing is yet",
+            file.display()
+        )));
+    }
+    let state = options.state.as_ref().map(|state| ("--state", state.to_string_lossy().into_owned()));
+    for (name, url) in state.into_iter().chain(options.bindings.clone().map(|url| ("--bindings", url))) {
+        store::check_url(&url).map_err(|why| Failure::Usage(format!("{name}: {why}")))?;
+    }
     let mut programmes = Vec::new();
     let mut text = Xxh3::new();
     for (programme, sources) in load_programmes(&options.programmes)? {
@@ -187,11 +198,13 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
                 events: String::new(),
                 until: None,
                 live_profiles: false,
+                extent: None,
             },
         )?;
         return super::service::replay_bindings(options, bindings, watcher);
     }
-    let input = open_input(&options.events, options.workers, options.state.is_some(), watcher)?;
+    let before = resumed(options)?;
+    let input = open_input(&options.events, options.workers, options.state.is_some(), before.as_ref(), watcher)?;
     let job_file = JobFile {
         version: 1,
         logic_version: LOGIC_VERSION,
@@ -199,6 +212,7 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         events: input.fingerprint.clone(),
         until: options.until.map(|until| until.0),
         live_profiles: options.live_profiles,
+        extent: input.extent.clone(),
     };
     // Before anything is begun: a state folder belongs to the first run that could be.
     let reference = reference::settle(&programmes, input.records.clone()).map_err(Failure::Usage)?;
@@ -235,13 +249,16 @@ fn lies_within(folder: &Path, outer: &Path) -> bool {
     outer.is_dir() && there.zip(outer.canonicalize().ok()).is_some_and(|(there, outer)| there.starts_with(outer))
 }
 
-fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
-    if let Some((name, file)) = places(options).find(|(_, folder)| folder.is_file()) {
-        return Err(Failure::Usage(format!(
-            "{name} {} is a file; give a folder, or a path where nothing is yet",
-            file.display()
-        )));
+/// What the run reads of Kafka that this one resumes; none where this one begins.
+fn resumed(options: &Options) -> Result<Option<Extent>, Failure> {
+    let Some(folder) = &options.state else { return Ok(None) };
+    if !matches!(inspect(&options.out)?, Contents::Run(_)) {
+        return Ok(None);
     }
+    State::extent(folder).map_err(Failure::Failed)
+}
+
+fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
     let contents = inspect(&options.out)?;
     let out = options.out.display();
     let state = match &options.state {
@@ -257,7 +274,7 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
     match contents {
         contents @ (Contents::Empty | Contents::Begun) if state.is_some() || matches!(contents, Contents::Empty) => {
             if let Some(state) = &state {
-                state.clear().map_err(Failure::Failed)?;
+                state.begin(job).map_err(Failure::Failed)?;
             }
             Ok(Begun { state, found: None })
         }
@@ -331,7 +348,7 @@ impl Run<'_> {
             partitions,
             clock,
             spread,
-            kafka: self.input.kafka,
+            kafka: self.input.extent.is_some(),
             reference: Arc::new(reference),
             until: self.options.until.map(|until| until.0),
             profiles: if self.options.live_profiles { Profiles::Live } else { Profiles::End },

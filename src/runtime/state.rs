@@ -33,6 +33,7 @@ use crate::dataflows::ledger::{Group, Kept, Part, Restored, Rounds, Turn};
 use crate::epoch::{Epoch, Spread};
 use crate::machine::{Defect, Machine};
 use crate::sinks::tally::Progress;
+use crate::sources::kafka::Extent;
 
 const JOB: &str = "job.json";
 
@@ -51,6 +52,9 @@ pub struct JobFile {
     pub until: Option<i64>,
     /// Whether profiles leave at every change.
     pub live_profiles: bool,
+    /// What is read of Kafka: a resumption reads no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
 }
 
 /// What stands before a service's name, where a replay's state has the fingerprint of its input.
@@ -61,6 +65,10 @@ impl JobFile {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         format!("{:016x}", xxh3_64(serde_json::to_string(self).unwrap_or_default().as_bytes()))
+    }
+
+    fn read(bytes: &[u8], folder: &Path) -> Result<Self> {
+        serde_json::from_slice(bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))
     }
 
     /// The name of the service whose state it is; none of a replay's.
@@ -123,22 +131,26 @@ fn load_groups(store: &Store, manifest: &Manifest, groups: &mut Groups, wanted: 
 }
 
 impl State {
+    /// What the run reads whose state this is; none where there is no state, or it does not read from Kafka.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn extent(folder: &Path) -> Result<Option<Extent>> {
+        let Some(bytes) = Store::at(folder)?.get(JOB)? else { return Ok(None) };
+        Ok(JobFile::read(&bytes, folder)?.extent)
+    }
+
     /// Opens a state folder for a run. Gives what differs, in words, where it belongs to another run.
     ///
     /// # Errors
     /// Where the folder cannot be read or written.
     pub fn open(folder: &Path, job: &JobFile) -> Result<Result<Self, Vec<&'static str>>> {
         let store = Store::at(folder)?;
-        match store.get(JOB)? {
-            Some(bytes) => {
-                let found: JobFile =
-                    serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
-                let differences = found.differences(job);
-                if !differences.is_empty() {
-                    return Ok(Err(differences));
-                }
+        if let Some(bytes) = store.get(JOB)? {
+            let differences = JobFile::read(&bytes, folder)?.differences(job);
+            if !differences.is_empty() {
+                return Ok(Err(differences));
             }
-            None => store.put(JOB, serde_json::to_vec_pretty(job)?)?,
         }
         Ok(Ok(Self { store: Arc::new(store), job: job.fingerprint(), machine: Machine::default() }))
     }
@@ -163,10 +175,11 @@ impl State {
                 events: format!("{SERVICE}{name}"),
                 until: None,
                 live_profiles: false,
+                extent: None,
             };
             return Ok((Self::of_service(Arc::new(store), &name, &Machine::default()), job));
         };
-        let job: JobFile = serde_json::from_slice(&bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))?;
+        let job = JobFile::read(&bytes, folder)?;
         Ok((Self { store: Arc::new(store), job: job.fingerprint(), machine: Machine::default() }, job))
     }
 
@@ -176,15 +189,15 @@ impl State {
         Self { store, job: format!("{SERVICE}{job}"), machine: machine.clone() }
     }
 
-    /// Removes every snapshot: a run begins anew.
+    /// Begins anew: removes every snapshot, and writes down whose the folder is from now on.
     ///
     /// # Errors
-    /// Where one cannot be removed.
-    pub fn clear(&self) -> Result<()> {
+    /// Where one cannot be removed, or that cannot be written.
+    pub fn begin(&self, job: &JobFile) -> Result<()> {
         for name in self.store.list("snapshots")? {
             self.store.delete(&name)?;
         }
-        Ok(())
+        self.store.put(JOB, serde_json::to_vec_pretty(job)?)
     }
 
     /// All manifests that can be read, oldest first.

@@ -21,6 +21,18 @@ pub fn folder_of(url: &str) -> Option<&Path> {
     (!path.contains("://")).then(|| Path::new(path))
 }
 
+/// Whether a URL can name a store at all; nobody is asked.
+///
+/// # Errors
+/// Where it cannot, and what is due.
+pub fn check_url(url: &str) -> Result<()> {
+    #[cfg(feature = "cloud")]
+    if folder_of(url).is_none() {
+        super::cloud::Place::of(url)?;
+    }
+    Ok(())
+}
+
 /// What stores answer for an object where there is no bucket to look into: S3, Azure, Google.
 const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"];
 

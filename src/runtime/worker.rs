@@ -163,6 +163,8 @@ impl Reader<'_> {
 
     /// Reads again what was published before, up to just there, and waits until all workers have.
     fn catch_up(&mut self) -> Result<(), Failure> {
+        // One that has nothing to read again holds nobody back, from the start.
+        self.tell_least();
         if self.published.is_empty() {
             self.shared.caught_up.fetch_add(1, Ordering::AcqRel);
         } else {
@@ -171,10 +173,14 @@ impl Reader<'_> {
                 if self.shared.stopped() {
                     return Ok(());
                 }
+                if self.is_far_ahead() {
+                    self.idle();
+                    continue;
+                }
                 let limits = std::mem::take(&mut self.published);
-                let (arrival, _) = self.read_epoch(Some(&limits))?;
+                let read = self.read_epoch(Some(&limits));
                 self.published = limits;
-                self.send(arrival);
+                self.send(read?.0);
             }
             self.shared.replayed.fetch_max(self.epoch - 1, Ordering::AcqRel);
             self.shared.caught_up.fetch_add(1, Ordering::AcqRel);
@@ -183,6 +189,7 @@ impl Reader<'_> {
         while self.shared.caught_up.load(Ordering::Acquire) < workers && !self.shared.stopped() {
             self.idle();
         }
+        self.published.clear();
         while self.epoch <= self.shared.replayed.load(Ordering::Acquire) {
             self.send_nothing();
         }
@@ -210,9 +217,15 @@ impl Reader<'_> {
         own != i64::MIN && others < own.saturating_sub(self.spread_ms.saturating_mul(8).max(1_000))
     }
 
+    /// The least clock of the partitions that are still read: one that is where it has to get to holds nobody back.
     fn own_least(&self) -> i64 {
         let clocks = self.clocks.borrow();
-        clocks.iter().filter(|place| !place.ended).map(|place| place.clock.least(self.job.clock)).min().unwrap_or(i64::MAX)
+        let is_short =
+            |place: &Place, limit: &Place| limit.partition == place.partition && place.position.offset < limit.position.offset;
+        let is_read = |place: &&Place| {
+            !place.ended && (self.published.is_empty() || self.published.iter().any(|limit| is_short(place, limit)))
+        };
+        clocks.iter().filter(is_read).map(|place| place.clock.least(self.job.clock)).min().unwrap_or(i64::MAX)
     }
 
     /// Tells the other workers where this one's clocks are.

@@ -256,9 +256,9 @@ fn push_grant(out: &mut impl Append, grant: &GrantIssued<'_>, fact: &Fact<'_>) {
     push_text(out, grant.trigger);
     out.bytes(b",\"wager\":{\"multiplier\":\"");
     grant.wager_multiplier.write(out);
-    out.bytes(b"\",\"base\":\"bonus\",\"required\":");
-    push_micros(out, grant.required);
-    out.bytes(b"},\"valid_to\":null,\"idempotency_key\":\"");
+    out.bytes(b"\",\"base\":\"bonus\",\"required\":\"");
+    grant.required.write(out);
+    out.bytes(b"\"},\"valid_to\":null,\"idempotency_key\":\"");
     fact.id.write(out);
     out.bytes(b"\"");
 }

@@ -15,6 +15,9 @@ use crate::buffers;
 
 use super::{Batch, Error, KEPT_BYTES_MAX, Oversize, Partition, Position, RECORD_BYTES_MAX, Source};
 
+/// How far `zstd --long=31` looks back: files packed so need 2 GiB to be unpacked, others as little as ever.
+const ZSTD_WINDOW_LOG: u32 = 31;
+
 /// How a file is packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Packing {
@@ -138,6 +141,12 @@ impl FileSource {
         &self.path
     }
 
+    /// Whether more bytes are read from it than it has.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.packing != Packing::Plain
+    }
+
     fn failed(&self, cause: io::Error) -> Error {
         use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
         let of_content = matches!(cause.kind(), InvalidData | InvalidInput | Other | UnexpectedEof);
@@ -163,7 +172,11 @@ impl FileSource {
                 return Ok(());
             }
             Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file))),
-            Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
+            Packing::Zstd => {
+                let mut unpacked = zstd::stream::read::Decoder::new(file)?;
+                unpacked.window_log_max(ZSTD_WINDOW_LOG)?;
+                Box::new(unpacked)
+            }
         };
         io::copy(&mut reader.by_ref().take(byte), &mut io::sink())?;
         self.reader = Some(reader);
@@ -370,6 +383,8 @@ impl Source for FileSource {
             }
             if !self.fill(bytes).map_err(|cause| self.failed(cause))? {
                 self.ended = true;
+                // A folder may hold more files than may be open.
+                self.reader = None;
             }
         }
     }
@@ -430,6 +445,20 @@ mod tests {
             };
             assert!(told.contains(name) && told.contains("the file is cut short"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_file_packed_to_look_far_back_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bets.v1.jsonl.zst");
+        let mut zst = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+        zst.long_distance_matching(true).unwrap();
+        // One more than is unpacked without being asked for.
+        zst.window_log(28).unwrap();
+        zst.write_all(b"{1}\n{2}\n").unwrap();
+        zst.finish().unwrap();
+        let mut source = open(&path).unwrap().remove(0);
+        assert_eq!(lines(&mut source, 100), [(0, "{1}".to_owned()), (1, "{2}".to_owned())]);
     }
 
     #[test]

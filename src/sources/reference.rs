@@ -58,13 +58,12 @@ pub struct Standing {
 /// Whether a file can hold a reference record at all. With a hasher it is read to its end for that, too.
 fn may_hold(source: &FileSource, mut hasher: Option<&mut Xxh3>) -> Result<bool, Error> {
     const OVERLAP: usize = 32;
-    let packed = source.path().extension().is_some_and(|ending| ending == "gz" || ending == "zst");
     let failed = |cause| Error::File { path: source.path().to_owned(), cause };
     let mut file = File::open(source.path()).map_err(failed)?;
     // Their names, and escapes that could spell them.
     let wanted = ["FxRate", "ProgrammePublished", "\\u00"].map(Finder::new);
     let mut chunk = vec![0; (1 << 17) + OVERLAP];
-    let (mut kept, mut found) = (0, packed);
+    let (mut kept, mut found) = (0, source.is_packed());
     while !found || hasher.is_some() {
         let count = file.read(chunk.get_mut(kept..).unwrap_or(&mut [])).map_err(failed)?;
         if count == 0 {

@@ -242,15 +242,20 @@ fn a_full_disk_ends_a_run_that_goes_on_when_there_is_room() {
     }
 }
 
+/// A command that a shell starts under its limits.
+fn limited(limits: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]).arg(command.get_program()).args(command.get_args());
+    shell
+}
+
 #[test]
 fn a_file_that_may_not_grow_ends_a_run_that_goes_on_when_it_may() {
     let folder = tempfile::tempdir().unwrap();
     let (events, whole, wanted) = wanted(folder.path());
     let (out, state) = (folder.path().join("out"), folder.path().join("state"));
     let command = often(&events, &out, &state);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
-    let (code, said) = finish(&mut limited);
+    let (code, said) = finish(&mut limited("ulimit -f 2000", &command));
     assert!(code == 1 && said.contains("too large") && said.contains("loyalty.points-ledger.v1.jsonl"), "{code}: {said}");
     what_was_committed_is_there(&out, &whole);
     succeed(&mut often(&events, &out, &state));
@@ -324,4 +329,23 @@ fn one_event_of_a_far_future_moves_nobody_elses_clock() {
             assert_eq!(far[name], plain_until[name], "{name}");
         }
     }
+}
+
+#[test]
+fn more_files_than_a_shell_lets_be_open_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    fs::create_dir_all(events.join("bets.v1")).unwrap();
+    for number in 0..100 {
+        let bet = format!(
+            r#"{{"event_id":"e{number}","event_type":"BetPlaced","source":"rgs","player_id":"p{number}","occurred_at":"2026-03-01T10:00:00Z","bet_id":"b{number}","amount":"1","currency":"EUR"}}"#
+        );
+        // Two records each: all files are open until the first ones end.
+        fs::write(events.join(format!("bets.v1/{number}.jsonl")), format!("{bet}\n{bet}\n")).unwrap();
+    }
+    let out = folder.path().join("out");
+    let command = tidemark(&default_programme(), &events, &out);
+    succeed(&mut limited("ulimit -S -n 64", &command));
+    let summary = summary(&out);
+    assert_eq!((&summary["applied"], &summary["duplicates"]), (&100.into(), &100.into()));
 }

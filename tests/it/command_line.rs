@@ -103,7 +103,8 @@ fn what_cannot_be_meant_is_bad_usage() {
     let here = folder();
     tidemark(here.path(), &[]).says(2, &["Usage:", "tidemark demo"]);
     tidemark(here.path(), &["reply"]).says(2, &["replay"]);
-    tidemark(here.path(), &["generate"]).says(2, &["--out <DIR>"]);
+    tidemark(here.path(), &["generate"]).says(2, &["give --out DIR or --kafka HOST:PORT"]);
+    tidemark(here.path(), &["demo", "--events", "-5"]).says(2, &["invalid value '-5' for '--events"]);
     tidemark(here.path(), &["demo", "--players", "0"]).says(2, &["--players"]);
     tidemark(here.path(), &["demo", "--workers", "13"]).says(2, &["1..=12"]);
     let replay = ["replay", "--programme", DEFAULT, "--events", ".", "--out", "out"];

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use rdkafka::admin::{AdminOptions, NewPartitions};
 use rdkafka::producer::BaseRecord;
 use tidemark::kafka;
 use tidemark::sources::casino::Casino;
 
 use crate::broker::Broker;
-use crate::results::{Written, default_programme, succeed, tidemark, written};
+use crate::results::{default_programme, finish, succeed, tidemark, written};
 
 const CASINO: Casino = Casino {
     players: 300,
@@ -50,19 +51,20 @@ fn run(events: &str, out: &Path, workers: u32) -> Command {
     command
 }
 
-/// Kills a run twice as soon as it has something to lose, then lets it end.
-fn killed(events: &str, folder: &Path) -> Written {
-    let (out, state) = (folder.join("out-killed"), folder.join("state"));
-    let resumed = |workers: u32| {
-        let mut command = run(events, &out, workers);
-        command.arg("--state").arg(&state).args(["--snapshot-interval-ms", "20", "--commit-interval-ms", "3"]);
-        command
-    };
+fn resumed(events: &str, folder: &Path, workers: u32) -> Command {
+    let mut command = run(events, &folder.join("out-killed"), workers);
+    command.arg("--state").arg(folder.join("state")).args(["--snapshot-interval-ms", "20", "--commit-interval-ms", "3"]);
+    command
+}
+
+/// Kills a run twice as soon as it has something to lose.
+fn kill(events: &str, folder: &Path) {
+    let out = folder.join("out-killed");
     let mut kills = 0;
     for workers in [1, 2] {
         let commits = || std::fs::read(out.join(".progress")).map_or(0, |bytes| bytes.len());
         let before = commits();
-        let mut child = resumed(workers).spawn().unwrap();
+        let mut child = resumed(events, folder, workers).spawn().unwrap();
         let since = std::time::Instant::now();
         while commits() < before + 12_000 && child.try_wait().unwrap().is_none() {
             assert!(since.elapsed() < Duration::from_secs(60), "it does not go on");
@@ -74,8 +76,27 @@ fn killed(events: &str, folder: &Path) -> Written {
     }
     println!("{kills} kills came before the end");
     assert!(kills > 0, "the run was over before it was killed");
-    succeed(&mut resumed(2));
-    written(&out)
+}
+
+/// A bet at the end of each partition of bets, in one more partition too.
+fn go_on(brokers: &str) {
+    let admin = kafka::admin(&brokers.into()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(admin.create_partitions(&[NewPartitions::new("bets.v1", 4)], &AdminOptions::new())).unwrap();
+    let producer = kafka::producer(brokers).unwrap();
+    for partition in 0..4 {
+        let bet = format!(
+            r#"{{"event_id":"later-{partition}","event_type":"BetPlaced","source":"rgs","player_id":"later","occurred_at":"2026-03-01T10:00:00Z","bet_id":"later-{partition}","amount":"1","currency":"EUR"}}"#
+        );
+        let record = BaseRecord::to("bets.v1").partition(partition).key(&b"default:later"[..]).payload(bet.as_bytes());
+        kafka::send(&producer, record).unwrap();
+    }
+    kafka::finish(&producer).unwrap();
+}
+
+fn events_in(out: &Path) -> u64 {
+    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    summary["events_in"].as_u64().unwrap()
 }
 
 #[test]
@@ -94,5 +115,20 @@ fn kafka_gives_the_same_facts_as_files() {
         succeed(&mut run(&events, &out, workers));
         assert_eq!(written(&out), wanted, "{workers} workers");
     }
-    assert_eq!(killed(&events, folder.path()), wanted, "killed and resumed");
+    kill(&events, folder.path());
+    // What comes later belongs to no run that began before.
+    go_on(broker.address());
+    let out = folder.path().join("out-killed");
+    for _ in ["resumed", "again, once it is complete"] {
+        succeed(&mut resumed(&events, folder.path(), 2));
+        assert_eq!(written(&out), wanted, "killed and resumed");
+    }
+    let then = events_in(&out);
+    // Without its results it begins anew, with what is there now.
+    std::fs::remove_dir_all(&out).unwrap();
+    succeed(&mut resumed(&events, folder.path(), 2));
+    assert_eq!(events_in(&out), then + 4);
+    let one_less = topics.iter().filter(|topic| *topic != "bets.v1").cloned().collect::<Vec<_>>().join(",");
+    let (code, said) = finish(&mut resumed(&format!("kafka://{}/{one_less}", broker.address()), folder.path(), 2));
+    assert!(code == 78 && said.contains("--events"), "{code}: {said}");
 }

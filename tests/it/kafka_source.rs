@@ -24,7 +24,7 @@ fn listen() -> (Notice, Arc<Mutex<Vec<String>>>) {
 
 fn sources(brokers: &str, topics: &[&str]) -> Vec<KafkaSource> {
     let address = Address { brokers: brokers.to_owned(), topics: topics.iter().map(|&topic| topic.to_owned()).collect() };
-    open(&address, &listen().0).expect("the topics")
+    open(&address, None, &listen().0).expect("the topics").sources
 }
 
 fn put(producer: &Producer, topic: &str, partition: u32, value: Option<&[u8]>) {
@@ -195,7 +195,7 @@ fn topics_come_in_order_and_what_is_not_there_is_named() {
         (0..11).map(|number| (two.clone(), number)).chain((0..2).map(|number| (one.clone(), number))).collect();
     assert_eq!(found, expected);
     let address = Address { brokers: shared().to_owned(), topics: vec![one, "nowhere.v1".into(), "neither.v1".into()] };
-    let Err(Error::Usage(message)) = open(&address, &listen().0) else { panic!("two topics are not there") };
+    let Err(Error::Usage(message)) = open(&address, None, &listen().0) else { panic!("two topics are not there") };
     assert!(message.starts_with("no topic nowhere.v1, neither.v1 at 127.0.0.1:") && message.contains("create it"), "{message}");
 }
 
@@ -267,7 +267,7 @@ fn it_waits_for_a_broker_that_is_away_and_says_so() {
     drop(producer);
     let address = Address::parse(&format!("kafka://{}/bets.v1", broker.address())).expect("an address");
     let (notice, told) = listen();
-    let mut source = open(&address, &notice).expect("the topic").remove(0);
+    let mut source = open(&address, None, &notice).expect("the topic").sources.remove(0);
     let (mut rows, mut batch) = (Vec::new(), Batch::default());
     assert!(source.read(&mut batch, 1, None).expect("a record"));
     broker.stop();
@@ -304,7 +304,7 @@ fn it_waits_for_a_broker_that_is_away_and_says_so() {
 /// Opens while the broker is away: that waits, and says so, until the broker is back.
 fn open_while_away(address: &Address) -> KafkaSource {
     let (notice, told) = listen();
-    let source = open(address, &notice).expect("the topic").remove(0);
+    let source = open(address, None, &notice).expect("the topic").sources.remove(0);
     let told = told.lock().expect("a lock");
     let expected = format!("waiting for Kafka at {} since 1", address.brokers);
     assert!(told.first().is_some_and(|message| message.starts_with(&expected) && message.contains("refused")), "{told:?}");

@@ -325,7 +325,8 @@ fn results_without_their_state_are_not_overwritten() {
     let foreign = folder.path().join("foreign");
     fs::create_dir_all(&foreign).unwrap();
     fs::write(foreign.join("letter.txt"), "not yours").unwrap();
-    for state in [None, Some(folder.path().join("newer"))] {
+    let newer = folder.path().join("newer");
+    for state in [None, Some(&newer)] {
         let mut command = tidemark(&default_programme(), &interrupted.events, &foreign);
         if let Some(state) = state {
             command.arg("--state").arg(state);
@@ -333,6 +334,7 @@ fn results_without_their_state_are_not_overwritten() {
         assert_eq!(finish(&mut command).0, 2);
         assert_eq!(fs::read_to_string(foreign.join("letter.txt")).unwrap(), "not yours");
     }
+    assert!(!newer.join("job.json").exists(), "the state folder is nobody's: nothing was begun");
 }
 
 /// Every file of a folder with its bytes and when it was written.

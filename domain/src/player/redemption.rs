@@ -5,7 +5,7 @@ use super::{Cause, Now, Player, Scene};
 use crate::defect::Defect;
 use crate::event::{Command, Event};
 use crate::fact::{EntryType, FactKind, GrantIssued, Outcome};
-use crate::money::{Decimal, Micros, round6};
+use crate::money::{Decimal, Micros, round6, round8};
 use crate::programme::{Programme, Redemption};
 use crate::time::Instant;
 
@@ -114,7 +114,7 @@ impl Player {
     fn grant(&mut self, cause: &mut Cause<'_>, points: Micros, terms: &Redemption, scene: &mut Scene<'_>) {
         let scale = 6 + u32::from(terms.value.scale());
         let amount = round6(&[points.0, terms.value.mantissa()], scale, i128::from(terms.step)).unwrap_or_default();
-        let required = round6(&[amount.0, i128::from(terms.wager_multiplier.0)], 10, 1).unwrap_or_default();
+        let required = round8(&[amount.0, i128::from(terms.wager_multiplier.0)], 10, 1).unwrap_or_default();
         let grant = GrantIssued {
             kind: "points_conversion",
             campaign_id: "redemption",

@@ -198,6 +198,7 @@ impl Ledger {
             self.publish_profiles(now, self.snapshots.is_last(epoch));
             self.snapshot(epoch);
         }
+        self.players.weigh_some();
         Closed {
             lanes: self.outbox.take(),
             tally: self.take_tally(),

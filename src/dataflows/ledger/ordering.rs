@@ -114,8 +114,7 @@ impl Ordering {
         ready.append(&mut self.due);
         self.waiting.retain_mut(|run| run.take_before(limit, ready));
         if self.waiting.len() > RUNS_MAX {
-            let all = self.waiting.drain(..).flat_map(|run| run.records.into_iter().skip(run.gone)).collect();
-            self.waiting.push(Run::of(all));
+            self.merge_runs();
         }
         ready.sort_by_key(Pending::rank);
         for pending in ready.iter() {
@@ -123,6 +122,19 @@ impl Ordering {
                 held.waiting -= 1;
             }
         }
+    }
+
+    /// Merges runs, the longest first in line to stay: one that holds more than all behind it together is not worth it.
+    fn merge_runs(&mut self) {
+        self.waiting.sort_by_key(|run| std::cmp::Reverse(run.rest().len()));
+        let mut behind: usize = self.waiting.iter().map(|run| run.rest().len()).sum();
+        let stays = |run: &&Run| {
+            behind -= run.rest().len();
+            run.rest().len() > behind
+        };
+        let kept = self.waiting.iter().take_while(stays).count();
+        let all = self.waiting.drain(kept..).flat_map(|run| run.records.into_iter().skip(run.gone)).collect();
+        self.waiting.push(Run::of(all));
     }
 
     /// Has the memory fetch a record, without what it refers to.
@@ -143,7 +155,7 @@ impl Ordering {
 
     /// Frees parcels of which everything was applied, and repacks those that few records keep.
     pub(super) fn release(&mut self) {
-        let mut few = Vec::new();
+        let (mut few, mut freed, mut waiting) = (Vec::new(), 0, 0);
         for (number, place) in (0_u32..).zip(&mut self.parcels) {
             let Some(held) = place else { continue };
             if held.waiting == 0 {
@@ -154,11 +166,14 @@ impl Ordering {
                 continue;
             }
             held.age += 1;
+            waiting += held.waiting;
             if held.age > 8 && held.parcel.records.len() > 8 && held.waiting * 4 < held.parcel.records.len() {
                 few.push(number);
+                freed += held.parcel.records.len() - held.waiting;
             }
         }
-        if !few.is_empty() {
+        // Everything that waits is looked at for it: only where that frees a share of it.
+        if !few.is_empty() && freed * 8 >= waiting {
             self.repack(&few);
         }
     }
@@ -168,7 +183,7 @@ impl Ordering {
         let number = self.free.pop().unwrap_or(self.parcels.len() as u32);
         let mut packed = Parcel::default();
         for pending in self.waiting.iter_mut().flat_map(|run| run.records.iter_mut().skip(run.gone)) {
-            if !numbers.contains(&pending.parcel) {
+            if numbers.binary_search(&pending.parcel).is_err() {
                 continue;
             }
             if let Some(Some(held)) = self.parcels.get(pending.parcel as usize)

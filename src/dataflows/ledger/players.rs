@@ -7,10 +7,12 @@ use super::index::Index;
 use super::wheel::PHASE_MS_MAX;
 
 /// Where a player is kept.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Slot(pub(super) u32);
 
 /// Players stand in chunks, so that growing never moves them.
+/// So many players are weighed after each epoch.
+const WEIGHED_AT_ONCE: u32 = 8;
 const CHUNK_BITS: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
@@ -26,8 +28,10 @@ pub(super) struct Players {
     /// Those of which something changed since their last profile, by key group.
     unpublished: Vec<Vec<Slot>>,
     count: u32,
-    /// Bytes of all players, each as of the last snapshot that it was written to.
+    /// Bytes of all players, each as of when it was weighed last.
     bytes: u64,
+    /// Who is weighed next.
+    to_weigh: Slot,
 }
 
 /// A player and what is noted of it, in whole lines of memory; the first one begins with the hash.
@@ -39,7 +43,7 @@ struct Kept {
     group: u8,
     changed: bool,
     unpublished: bool,
-    /// Its bytes when it was last written to a snapshot.
+    /// Its bytes when it was weighed last.
     bytes: u32,
 }
 
@@ -47,9 +51,8 @@ struct Kept {
 const _: () = assert!(size_of::<Kept>() == 7 * 64, "a player takes other lines of memory than before");
 
 impl Kept {
-    /// It is written to a snapshot: what all players weigh then, with its own weight renewed.
+    /// What all players weigh with its own weight renewed.
     fn weigh(&mut self, all: u64) -> u64 {
-        self.changed = false;
         let before = std::mem::replace(&mut self.bytes, (self.player.bytes() + size_of::<Self>() - size_of::<Player>()) as u32);
         all - u64::from(before) + u64::from(self.bytes)
     }
@@ -208,6 +211,7 @@ impl Players {
         for slot in of_whole.chain(changed) {
             let before = self.bytes;
             let kept = self.kept_mut(slot);
+            kept.changed = false;
             let after = kept.weigh(before);
             each(kept.group, kept.unpublished, &mut kept.player);
             self.bytes = after;
@@ -215,16 +219,28 @@ impl Players {
         self.groups = groups;
     }
 
-    /// Bytes of all players, each as of the last snapshot that it was written to.
+    /// Bytes of all players, each as of when it was weighed last.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Weighs some players, others each time: a snapshot weighs those that changed, and may be a day away.
+    pub(super) fn weigh_some(&mut self) {
+        for _ in 0..WEIGHED_AT_ONCE.min(self.count) {
+            let slot = self.to_weigh;
+            let before = self.bytes;
+            self.bytes = self.kept_mut(slot).weigh(before);
+            self.to_weigh = Slot((slot.0 + 1) % self.count);
+        }
     }
 
     /// Nothing counts as changed: everything is in the snapshot that was restored.
     pub(super) fn all_saved(&mut self) {
         for slot in std::mem::take(&mut self.changed) {
             let before = self.bytes;
-            self.bytes = self.kept_mut(slot).weigh(before);
+            let kept = self.kept_mut(slot);
+            kept.changed = false;
+            self.bytes = kept.weigh(before);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Report;
 use super::super::dead::Kind;
-use super::super::figures::{capital, count, counted, date, day_month, decimal, decimals_of, exact, money, percent};
+use super::super::figures::{capital, count, counted, date, decimal, decimals_of, exact, money, percent};
 use super::super::lateness::{DELAYS, Late};
 use super::markup::{Column, Drawn, drawing, esc, label, rect, table};
 use super::scale::Scale;
@@ -65,7 +65,7 @@ fn lateness(report: &Report) -> String {
     let currency = esc(&report.currency);
     let most = late
         .heaviest()
-        .map(|(day, most)| format!(" Most went to {}: {} {currency}.", day_month(day), money(most.base)))
+        .map(|(day, most)| format!(" Most went to {}: {} {currency}.", report.day(day), money(most.base)))
         .unwrap_or_default();
     let lead = format!(
         "<p>{} late, {} of them bets. Their <strong>{} {currency}</strong> went to the day they were played on, not to the day they came.{most}</p>\n",
@@ -110,8 +110,8 @@ fn draw(report: &Report, size: f64) -> Drawn {
         let tip = format!("{}: {}, {} {}", date(*day), counted(late.bets, "bet", "bets"), money(late.base), report.currency);
         body.push_str(&rect(left, ground - height.max(1.0), ((right - left) * 0.74, height.max(1.0)), "late", &tip));
     }
-    body.push_str(&label(0.0, ground + 18.0, "d", &day_month(*first)));
-    body.push_str(&label(size, ground + 18.0, "e", &day_month(*last)));
+    body.push_str(&label(0.0, ground + 18.0, "d", &report.day(*first)));
+    body.push_str(&label(size, ground + 18.0, "e", &report.day(*last)));
     Drawn { height: ground + 24.0, body }
 }
 

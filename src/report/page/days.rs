@@ -2,7 +2,7 @@
 
 use super::super::Report;
 use super::super::calendar::{Bar, Sums};
-use super::super::figures::{capital, compact, count, decimal, decimals_of, money, short};
+use super::super::figures::{capital, compact, count, dated, decimal, decimals_of, money};
 use super::markup::{Column, Drawn, drawing, esc, label, line, rect, table};
 use super::scale::{Scale, ticks};
 
@@ -149,9 +149,11 @@ fn dates(bars: &[Bar], slot: f64, y: f64, size: f64) -> String {
     let most = ((size - LEFT) / 84.0).max(2.0) as usize;
     let every = bars.len().div_ceil(most).max(1);
     let shown = bars.iter().enumerate().step_by(every);
+    let year = |bar: Option<&Bar>| bar.map(|bar| bar.first.civil().0);
+    let years = year(bars.first()) != year(bars.last());
     // A date that would run over the edge is left out.
     shown
         .filter(|(at, _)| LEFT + slot * *at as f64 + 40.0 < size)
-        .map(|(at, bar)| label(LEFT + slot * at as f64, y, "d", &short(bar.first)))
+        .map(|(at, bar)| label(LEFT + slot * at as f64, y, "d", &dated(bar.first, years)))
         .collect()
 }

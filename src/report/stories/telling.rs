@@ -36,16 +36,21 @@ pub(in super::super) fn tell(report: &Report, story: &Story, tone: Tone) -> Vec<
     let words = Words { rungs: &report.ladder.rungs, currency: &report.currency, years: report.spans_years(), tone };
     // Left before; and of these, left for want of play: only then the last 30 days decide about the way back (rule 5).
     let (mut left, mut lost) = (vec![false; words.rungs.len()], vec![false; words.rungs.len()]);
+    let mut held = vec![false; words.rungs.len()];
     let (mut rest, mut before) = (story.steps.as_slice(), None);
     while let Some(first) = rest.first() {
         let together =
             rest.iter().take_while(|step| (step.at, step.up, step.reason) == (first.at, first.up, first.reason)).count();
         let (steps, behind) = rest.split_at(together);
+        let last = steps.last().unwrap_or(first);
+        held[first.from] = true;
         let back = Back {
+            was_held: held[last.to],
             was_left: steps.iter().any(|step| step.up && left[step.to]),
             was_lost: steps.iter().any(|step| step.up && lost[step.to]),
         };
         for step in steps {
+            held[step.to] = true;
             if step.up {
                 lost[step.to] = false;
             } else {
@@ -53,7 +58,6 @@ pub(in super::super) fn tell(report: &Report, story: &Story, tone: Tone) -> Vec<
                 lost[step.from] |= step.reason == Reason::Decay;
             }
         }
-        let last = steps.last().unwrap_or(first);
         let text = if before.is_some_and(|before| goes_on(before, last)) {
             words.going_on(last)
         } else {
@@ -71,9 +75,10 @@ const fn goes_on(before: Step, step: &Step) -> bool {
     both && before.to == step.from && step.at.0 - before.at.0 <= 2 * DAY_MS
 }
 
-/// Whether a way up leads back to where the player was before.
+/// Whether a way leads back to where the player was before, and a way up to what was left before.
 #[derive(Clone, Copy)]
 struct Back {
+    was_held: bool,
     was_left: bool,
     /// And the tier was taken because of too little play.
     was_lost: bool,
@@ -106,7 +111,8 @@ impl Words<'_> {
                 spoken(self.entry(last.from)),
             ),
             Reason::Forced if last.by_timer => {
-                format!("{} again on {day}, when the status given by hand ended", self.name(last.to))
+                let again = if back.was_held { " again" } else { "" };
+                format!("{}{again} on {day}, when the status given by hand ended", self.name(last.to))
             }
             Reason::Forced => format!("{} on {day} by hand", self.name(last.to)),
             Reason::ConfigChange => format!("{} on {day} because the programme changed", self.name(last.to)),

@@ -1,7 +1,7 @@
 //! What was put right, what could not be used, what was given, and whether it all agrees.
 
 use super::super::Report;
-use super::super::figures::{count, day_month, exact, percent, spoken};
+use super::super::figures::{count, exact, percent, spoken};
 use super::{INDENT, Screen, Style};
 
 /// Kinds of dead letters on the screen; the page has them all.
@@ -20,7 +20,7 @@ pub(super) fn corrections(report: &Report, screen: &mut Screen) {
     );
     line("unmatched", summary.unmatched_reversals, "reversals whose bet never came".to_owned());
     let gone =
-        late.heaviest().map(|(day, most)| format!("; most to {}: {}", day_month(day), spoken(most.base))).unwrap_or_default();
+        late.heaviest().map(|(day, most)| format!("; most to {}: {}", report.day(day), spoken(most.base))).unwrap_or_default();
     line(
         "late",
         summary.late,

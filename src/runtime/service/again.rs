@@ -156,7 +156,7 @@ pub(crate) fn replay_bindings(options: &Options, bindings: &str, watcher: &Arc<d
     if story.records.is_empty() {
         return Err(Failure::Usage(format!("{bindings} holds no journal; give [store] url and the job's name: URL/JOB")));
     }
-    let opened = input::open_input(&options.events, options.workers, false, watcher)?;
+    let opened = input::open_input(&options.events, options.workers, false, None, watcher)?;
     let arranged = arranged(&names_of(&story), opened.sources)?;
     let (partitions, sources): (Vec<Partition>, Vec<Box<dyn Source>>) = arranged.into_iter().unzip();
     let history = History::of(&story, &partitions)?;

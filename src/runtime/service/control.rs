@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::dataflows::parcel::Read;
 use crate::epoch::Epoch;
 use crate::runtime::Failure;
-use crate::sinks::tally::{Points, Progress};
+use crate::sinks::tally::{Progress, Tally};
 
 /// What all workers hold.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +56,7 @@ pub(super) struct Control {
     /// What was visible before this process began: the process before it has counted that.
     before: Epoch,
     /// What that amounts to, as far as it has been read again since somebody looked.
-    counted: Mutex<Option<Points>>,
+    counted: Mutex<Option<Tally>>,
 }
 
 impl Control {
@@ -66,7 +66,7 @@ impl Control {
         Self {
             watched: true,
             before,
-            counted: Mutex::new((first <= before).then_some(begun.tally.points)),
+            counted: Mutex::new((first <= before).then(|| begun.tally.clone())),
             stop: AtomicBool::new(false),
             failure: Mutex::new(None),
             taken: AtomicU64::new(first),
@@ -144,7 +144,7 @@ impl Control {
             now.0.clone_from(progress);
             now.1 = Some(held);
             if progress.epoch <= self.before {
-                *counted = Some(progress.tally.points);
+                *counted = Some(progress.tally.clone());
             }
         }
         self.logical_time.store(progress.logical_time.unwrap_or(i64::MIN), Ordering::Release);
@@ -179,9 +179,9 @@ impl Control {
         self.seen.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default()
     }
 
-    /// What everything amounts to; what is held, once an epoch has been closed; and the points up to which another process
-    /// has counted, where those have become known since the last question.
-    pub(super) fn now(&self) -> (Progress, Option<Held>, Option<Points>) {
+    /// What everything amounts to; what is held, once an epoch has been closed; and what another process has
+    /// counted, where that has become known since the last question.
+    pub(super) fn now(&self) -> (Progress, Option<Held>, Option<Tally>) {
         let (Ok(now), Ok(mut counted)) = (self.now.lock(), self.counted.lock()) else { return Default::default() };
         (now.0.clone(), now.1, counted.take())
     }
@@ -221,7 +221,7 @@ mod tests {
         let counted = |before: Epoch| {
             let (progress, held, counted) = Control::new(1, &begun, before).now();
             assert_eq!((progress.epoch, held.is_none()), (7, true));
-            counted.map(|points| points.accrued)
+            counted.map(|tally| tally.points.accrued)
         };
         assert_eq!(counted(7), Some(5));
         assert_eq!(counted(9), Some(5));

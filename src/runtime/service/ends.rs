@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::pipeline::spawn;
 use super::topics::clusters;
 use crate::brokers::{Brokers, End};
-use crate::kafka::{Notice, TELL};
+use crate::kafka::{NEW_JOB, Notice, TELL};
 use crate::machine::Machine;
 use crate::runtime::Failure;
 use crate::sources::Partition;
@@ -29,10 +29,33 @@ struct Mark {
 }
 
 impl Mark {
+    fn look(&self) -> anyhow::Result<u64> {
+        let found = self.brokers.bounds(std::slice::from_ref(&self.place), End::Stable)?;
+        Ok(found.get(&self.place).map_or(0, |(_, end)| *end))
+    }
+
     /// When its end was told last, by the time at which it was asked.
     fn answered(&self) -> Option<Duration> {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an end says that lies before the one of before: in a topic that goes on it never goes back. It is asked for
+/// again, because a leader that is none any more may answer once.
+fn went_back(
+    (topic, partition): &(String, u32),
+    address: &str,
+    before: u64,
+    end: u64,
+    again: impl FnOnce() -> anyhow::Result<u64>,
+) -> anyhow::Result<Option<String>> {
+    if end >= before || again()? >= before {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "topic {topic}, partition {partition} at {address}: it ends at offset {end} and ended at {before} before: it was deleted and \
+         made anew, or its last records are lost. Nothing is skipped: restore the topic, or {NEW_JOB}"
+    )))
 }
 
 /// The last stable offset of every partition, kept fresh by a thread of its own for each cluster.
@@ -40,6 +63,8 @@ pub(super) struct Watermarks {
     machine: Machine,
     marks: Vec<Mark>,
     stop: AtomicBool,
+    /// What says that a topic is not the one that was read.
+    lost: Mutex<Option<String>>,
 }
 
 impl Watermarks {
@@ -52,7 +77,7 @@ impl Watermarks {
             answered: Mutex::new(None),
         };
         let marks = partitions.into_iter().map(mark).collect();
-        let all = Arc::new(Self { machine: machine.clone(), marks, stop: AtomicBool::new(false) });
+        let all = Arc::new(Self { machine: machine.clone(), marks, stop: AtomicBool::new(false), lost: Mutex::default() });
         for cluster in clusters(all.marks.iter().map(|each| &each.brokers)) {
             let (asking, notice) = (Arc::clone(&all), Arc::clone(notice));
             spawn(machine, "watermarks", move || asking.ask_all(&cluster, &notice))?;
@@ -85,12 +110,20 @@ impl Watermarks {
             return Ok(());
         }
         let asked = self.machine.now();
-        let found = mark.brokers.bounds(std::slice::from_ref(&mark.place), End::Stable)?;
-        let (_, end) = found.get(&mark.place).copied().unwrap_or_default();
+        let end = mark.look()?;
+        let before = mark.end.load(Ordering::Acquire);
+        if let Some(what) = went_back(&mark.place, mark.brokers.address(), before, end, || mark.look())? {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+        }
         mark.end.store(end, Ordering::Release);
         // What was true when it was asked.
         *mark.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
         Ok(())
+    }
+
+    /// What was seen that says that a topic was made anew, or lost records, in words.
+    pub(super) fn lost(&self) -> Option<String> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The last stable offset of a partition by its number, where that is known freshly.
@@ -108,5 +141,22 @@ impl Watermarks {
     /// Asks no more.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_goes_back_twice_says_that_the_topic_is_another_one() {
+        let place = ("bets.v1".to_owned(), 3);
+        let said = |before, end, again: u64| went_back(&place, "k1:9092", before, end, || Ok(again)).unwrap();
+        assert_eq!(said(5, 5, 0), None);
+        assert_eq!(said(5, 9, 0), None);
+        assert_eq!(said(9, 5, 9), None, "a leader of before has answered once");
+        let told = said(9, 0, 3).unwrap();
+        assert!(told.contains("topic bets.v1, partition 3 at k1:9092: it ends at offset 0 and ended at 9 before"), "{told}");
+        assert!(told.contains("made anew") && told.contains(NEW_JOB), "{told}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Options;
 use super::begin::Begun;
 use super::committer::Target;
-use super::control::Control;
+use super::control::{Control, Held};
 use super::ends::Watermarks;
 use super::pipeline::spawn;
 use crate::api::{self, Health, Stage};
@@ -19,7 +19,7 @@ use crate::metrics::required::{Aim, Load, Required};
 use crate::runtime::Failure;
 use crate::runtime::state::Beside;
 use crate::sinks::kafka::shard::Gauge;
-use crate::sinks::tally::Points;
+use crate::sinks::tally::Tally;
 use crate::sources::Partition;
 
 /// How often metrics are renewed.
@@ -134,7 +134,8 @@ struct Renewal {
     known: Vec<Option<u64>>,
     ends: u64,
     read: Option<u64>,
-    points: Points,
+    /// What is in the metrics.
+    counted: Tally,
     snapshots: u64,
     retries: u64,
     fenced: u64,
@@ -227,7 +228,7 @@ impl Watch {
             ends: 0,
             read: None,
             // What another process has counted is told at the first look.
-            points: Points::default(),
+            counted: Tally::default(),
             snapshots: 0,
             retries: 0,
             fenced: 0,
@@ -272,9 +273,7 @@ impl Renewal {
         let passed = self.at.elapsed().as_secs_f64().max(0.001);
         self.at = Instant::now();
         for worker in 0..self.workers as usize {
-            if self.control.beat_age(worker) < Duration::from_secs(5) {
-                self.health.beat(worker);
-            }
+            self.health.beat_ago(worker, self.control.beat_age(worker));
         }
         let busy = self.busy(passed);
         let (arrival, processed) = self.lags(passed);
@@ -310,7 +309,9 @@ impl Renewal {
     /// Renews lag by partition; gives records that arrived and that were processed, a second.
     fn lags(&mut self, passed: f64) -> (f64, f64) {
         let (progress, held, counted) = self.control.now();
-        self.points = counted.unwrap_or(self.points);
+        if let Some(counted) = counted {
+            self.counted = counted;
+        }
         if let Some(held) = held {
             self.metrics.state(held.state, held.players);
         }
@@ -358,15 +359,22 @@ impl Renewal {
         self.metrics.in_flight(progress.epoch.saturating_sub(visible));
         let waits = progress.epoch > visible;
         self.metrics.held_age(if waits { self.committed.1.elapsed().as_secs_f64() } else { 0.0 });
-        let points = progress.tally.points;
+        self.tally(progress.tally, held);
+        (arrival, processed)
+    }
+
+    /// Adds what was applied since the last time.
+    fn tally(&mut self, tally: Tally, held: Option<Held>) {
+        let (points, counted) = (tally.points, &self.counted);
         if let Some(held) = held {
             self.metrics.average_points(points.available.cast_signed() as f64 / 1e6 / (held.players.max(1) as f64));
         }
         let grown = |after: u128, before: u128| after.wrapping_sub(before).cast_signed();
-        self.metrics.points(grown(points.accrued, self.points.accrued), grown(points.redeemed, self.points.redeemed));
-        self.metrics.level_ups(points.level_ups.saturating_sub(self.points.level_ups));
-        self.points = points;
-        (arrival, processed)
+        self.metrics.points(grown(points.accrued, counted.points.accrued), grown(points.redeemed, counted.points.redeemed));
+        self.metrics.level_ups(points.level_ups.saturating_sub(counted.points.level_ups));
+        self.metrics.unknown_games(tally.unknown_game_total.saturating_sub(counted.unknown_game_total));
+        self.metrics.rates_missing(tally.fx_missing_total.saturating_sub(counted.fx_missing_total));
+        self.counted = tally;
     }
 
     /// Adds what was counted since the last time.

@@ -195,7 +195,7 @@ impl Shard {
             for (key, body) in block.records() {
                 let record = Outgoing { topic: &name, partition: None, key, body, headers: &plain, own: &[] };
                 if cloudevents {
-                    producer.send(Outgoing { own: &cloud(body), ..record })?;
+                    producer.send(Outgoing { own: &cloud(key, body), ..record })?;
                 } else {
                     producer.send(record)?;
                 }
@@ -449,17 +449,43 @@ pub fn new_producer(
     }
 }
 
-/// The `CloudEvents` headers of a fact: what its body begins with.
-fn cloud(body: &[u8]) -> Vec<(&str, &str)> {
+/// The `CloudEvents` headers of a fact: whom it is about, which is its key, and what its body begins with.
+fn cloud<'r>(key: &'r [u8], body: &'r [u8]) -> Vec<(&'r str, &'r str)> {
     let text = std::str::from_utf8(body).unwrap_or("");
-    let value = |name: &str| {
-        let (_, rest) = text.split_once(name)?;
-        rest.strip_prefix("\":\"")?.split_once('"').map(|(value, _)| value)
-    };
-    let mut all = Vec::with_capacity(6);
+    // Within a text a quote has a backslash before it: there is no such member in one.
+    let value = |name: &str| text.split_once(name)?.1.split_once('"').map(|(value, _)| value);
+    let mut all = Vec::with_capacity(7);
     all.extend([("ce_specversion", "1.0"), ("ce_source", "/tidemark"), ("content-type", "application/json")]);
-    for (key, name) in [("ce_id", "\"event_id"), ("ce_type", "\"event_type"), ("ce_time", "\"occurred_at")] {
-        all.extend(value(name).map(|found| (key, found)));
+    let members = [("ce_id", "{\"event_id\":\""), ("ce_type", ",\"event_type\":\""), ("ce_time", ",\"occurred_at\":\"")];
+    for (header, name) in members {
+        all.extend(value(name).map(|found| (header, found)));
     }
+    all.extend(std::str::from_utf8(key).ok().map(|subject| ("ce_subject", subject)));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_of_cloudevents_are_those_of_the_fact_whatever_a_player_is_called() {
+        for player in ["p42", "x\\\"occurred_at", "a\\\"occurred_at\\\":\\\"2020", ",\\\"occurred_at\\\":\\\""] {
+            let body = format!(
+                r#"{{"event_id":"u-1","event_type":"TierChanged","schema_version":1,"player_id":"{player}","seq":1,"occurred_at":"2026-03-01T10:00:00.000Z","to":"Gold"}}"#
+            );
+            let found = cloud(b"b1:p42", body.as_bytes());
+            assert_eq!(
+                found[2..],
+                [
+                    ("content-type", "application/json"),
+                    ("ce_id", "u-1"),
+                    ("ce_type", "TierChanged"),
+                    ("ce_time", "2026-03-01T10:00:00.000Z"),
+                    ("ce_subject", "b1:p42"),
+                ],
+                "{player}"
+            );
+        }
+    }
 }

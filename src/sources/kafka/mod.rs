@@ -4,6 +4,7 @@
 
 mod address;
 mod cursor;
+mod extent;
 mod follow;
 mod reader;
 
@@ -15,6 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 
 pub use self::address::Address;
+pub use self::extent::{Bounds, Extent};
 pub use self::follow::FollowSource;
 pub use self::reader::KafkaSource;
 use super::{Error, Partition};
@@ -23,31 +25,46 @@ use crate::kafka::{self, Consumer, Notice, Silence};
 /// How long one question to the brokers may take before it is asked again.
 const ANSWER_SECONDS: u64 = 10;
 
+/// What there is to read.
+#[derive(Debug)]
+pub struct Opened {
+    /// The partitions, in the order of topic and number.
+    pub sources: Vec<KafkaSource>,
+    /// All of it in figures.
+    pub extent: Extent,
+}
+
 /// All partitions of the address's topics, in the order of topic and partition, each with the offsets it has now.
+/// Where this was `begun` before, on the same topics of the same cluster, the partitions and offsets of then: a
+/// reading that is resumed ends where it would have ended.
 ///
 /// While the brokers do not answer it waits, and says so through `notice` every 10 seconds.
 ///
 /// # Errors
-/// Where a topic is not there or may not be read.
-pub fn open(address: &Address, notice: &Notice) -> Result<Vec<KafkaSource>, Error> {
+/// Where a topic is not there or may not be read, or not all that was there when it was begun.
+pub fn open(address: &Address, begun: Option<&Extent>, notice: &Notice) -> Result<Opened, Error> {
     let inspector = kafka::inspector(address.brokers.as_str()).map_err(|cause| Error::Kafka(cause.to_string()))?;
     let timeout = Duration::from_secs(ANSWER_SECONDS);
     let ask = |what: &str| Asker { inspector: &inspector, brokers: &address.brokers, notice, what: what.to_owned() };
     let known = ask("the list of topics").ask(|| inspector.client().fetch_metadata(None, timeout))?;
-    let brokers: Arc<str> = address.brokers.as_str().into();
-    let mut sources = Vec::new();
-    for partition in partitions(address, &known)? {
-        let number = partition.number.cast_signed();
-        let what = format!("the offsets of topic {}, partition {number}", partition.topic);
-        let (low, high) = ask(&what).ask(|| inspector.client().fetch_watermarks(&partition.topic, number, timeout))?;
-        sources.push(KafkaSource::new(
-            partition,
-            Arc::clone(&brokers),
-            Arc::clone(notice),
-            low.max(0).cast_unsigned()..high.max(0).cast_unsigned(),
-        ));
+    // It came with the list.
+    let cluster = inspector.client().client().fetch_cluster_id(timeout).unwrap_or_default();
+    let mut extent = Extent { cluster, partitions: Vec::new() };
+    for Partition { topic, number } in partitions(address, &known)? {
+        let what = format!("the offsets of topic {topic}, partition {number}");
+        let (low, high) = ask(&what).ask(|| inspector.client().fetch_watermarks(&topic, number.cast_signed(), timeout))?;
+        extent.partitions.push(Bounds { topic, number, start: low.max(0).cast_unsigned(), end: high.max(0).cast_unsigned() });
     }
-    Ok(sources)
+    if let Some(begun) = begun.filter(|begun| begun.is_of(&extent)) {
+        begun.check(&extent, &address.brokers)?;
+        extent = begun.clone();
+    }
+    let brokers: Arc<str> = address.brokers.as_str().into();
+    let source = |each: &Bounds| {
+        let partition = Partition { topic: each.topic.clone(), number: each.number };
+        KafkaSource::new(partition, Arc::clone(&brokers), Arc::clone(notice), each.start..each.end)
+    };
+    Ok(Opened { sources: extent.partitions.iter().map(source).collect(), extent })
 }
 
 /// The partitions of the topics that were asked for, in order.

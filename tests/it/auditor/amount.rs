@@ -108,6 +108,11 @@ impl Dec {
         divided(&self.digits, &ten_to(self.scale))
     }
 
+    /// Half-even at eight decimals.
+    pub(crate) fn round8(&self) -> Self {
+        Self::normal(BigInt::from(divided(&(&self.digits * ten_to(2)), &ten_to(self.scale))), 8)
+    }
+
     /// `round6(self * upper / lower)`, the product exact and rounded once.
     pub(crate) fn round6_of_fraction(&self, upper: &Dec, lower: &Dec) -> Micro {
         let above = &self.digits * &upper.digits * ten_to(lower.scale);

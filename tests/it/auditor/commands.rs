@@ -89,7 +89,7 @@ impl Player<'_> {
         let grant = json!({
             "kind": "points_conversion", "campaign_id": "redemption", "trigger": "redemption",
             "amount": amount.plain(), "currency": terms.currency, "valid_to": null,
-            "wager": {"multiplier": factor.plain(), "required": factor.times(&amount).plain()},
+            "wager": {"multiplier": factor.plain(), "required": factor.times(&amount).round8().plain()},
         });
         self.publish(GRANTS, "GrantIssued", &cause, grant);
         self.audit("allowed", None, &cause);

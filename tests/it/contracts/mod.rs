@@ -126,6 +126,49 @@ fn without_a_required_field_both_refuse(name: &str, schema: &Value, text: &str) 
     }
 }
 
+#[test]
+fn what_the_decoder_refuses_no_schema_lets_pass() {
+    let numbers = ["-1", "1000000000000000", "-1000000000000000"];
+    let mut judged = 0;
+    for name in names("in") {
+        let (schema, text) = (schema("in", &name), example("in", &name));
+        let golden: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        let amount = |field: &str| matches!(field, "amount" | "new_amount" | "points" | "rate") || field.ends_with("_amount");
+        let row = EventType::named(name.as_bytes()).unwrap().row();
+        let fields = row.required.iter().chain(row.optional).map(|field| field.name());
+        for (field, number) in fields.filter(|field| amount(field)).flat_map(|field| numbers.map(|number| (field, number))) {
+            let mut value = golden.clone();
+            value.insert(field.to_owned(), serde_json::from_str(number).unwrap());
+            judged += usize::from(both_refuse(&name, &schema, value));
+        }
+    }
+    assert!(judged > 40, "{judged}");
+    let (schema, text) = (schema("in", "StatusForce"), example("in", "StatusForce"));
+    for (mode, field, says) in [
+        ("floor", "until", "null"),
+        ("floor", "until", "5"),
+        ("none", "until", "{}"),
+        ("none", "until", "\"2026-03-01\""),
+        ("exact", "until", "\"\""),
+        ("ceiling", "tier", "null"),
+        ("floor", "tier", "[]"),
+    ] {
+        let mut value: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        value.insert("mode".to_owned(), mode.into());
+        value.insert(field.to_owned(), serde_json::from_str(says).unwrap());
+        assert!(both_refuse("StatusForce", &schema, value), "{mode}, {field} {says}: the decoder takes it");
+    }
+}
+
+/// Whether the decoder refuses a record; then the schema has to.
+fn both_refuse(name: &str, schema: &Value, value: Map<String, Value>) -> bool {
+    let text = serde_json::to_string(&value).unwrap();
+    let refused = decode(&text, &mut Scratch::default()).is_err();
+    let valid = Schema { root: schema }.check(schema, &Value::Object(value)).is_empty();
+    assert!(!(refused && valid), "the decoder refuses what the schema of {name} lets pass: {text}");
+    refused
+}
+
 /// The story, the other player, and what no text holds: bytes that are no UTF-8, and a record that is too long.
 fn write_events(folder: &Path) {
     let mut story: Vec<(String, String)> = Vec::new();

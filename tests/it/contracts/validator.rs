@@ -28,6 +28,20 @@ impl Schema<'_> {
                     let fits = value.as_str().is_none_or(|text| pattern::matches(says.as_str().unwrap(), text));
                     note(&mut wrong, fits, || format!("{value} does not match {says}"));
                 }
+                "minimum" | "exclusiveMinimum" | "exclusiveMaximum" => {
+                    let bound = says.as_f64().unwrap();
+                    let fits = value.as_f64().is_none_or(|number| match keyword.as_str() {
+                        "minimum" => number >= bound,
+                        "exclusiveMinimum" => number > bound,
+                        _ => number < bound,
+                    });
+                    note(&mut wrong, fits, || format!("{value} is beyond {keyword} {says}"));
+                }
+                "if" => {
+                    let branch = if self.check(says, value).is_empty() { "then" } else { "else" };
+                    wrong.extend(schema.get(branch).map(|then| self.check(then, value)).unwrap_or_default());
+                }
+                "then" | "else" => {}
                 "prefixItems" | "items" | "minItems" => {
                     if let Some(array) = value.as_array() {
                         wrong.extend(self.check_items(keyword, says, schema, array));

@@ -349,6 +349,9 @@ impl Coordinator {
 
     /// Has the workers read for an epoch, once there is room for it.
     fn open(&mut self, mut opening: Opening) -> Result<Vec<Cut>, Failure> {
+        if let Some(lost) = self.cutting.marks.as_ref().and_then(|marks| marks.lost()) {
+            return Err(Failure::Failed(anyhow::anyhow!(lost)));
+        }
         let epoch = opening.epoch;
         while !self.room.is_free(self.control.taken.load(Ordering::Acquire)) {
             if self.control.stopped() {
