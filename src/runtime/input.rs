@@ -94,7 +94,7 @@ fn open_kafka(events: &str, begun: Option<&Extent>, watcher: &Arc<dyn Watcher>) 
     let address = kafka::Address::parse(events)?;
     let notices = Arc::clone(watcher);
     let notice: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |line: &str| notices.notice(line));
-    let Opened { mut sources, extent } = kafka::open(&address, begun, &notice)?;
+    let Opened { mut sources, mut extent } = kafka::open(&address, begun, &notice)?;
     let mut fingerprint = Xxh3::new();
     extent.names().for_each(|name| fingerprint.update(format!("{name}\n").as_bytes()));
     let mut records = Vec::new();
@@ -105,6 +105,11 @@ fn open_kafka(events: &str, begun: Option<&Extent>, watcher: &Arc<dyn Watcher>) 
             records.extend(all.into_iter().filter(|each| reference::belongs(&partition.topic, &each.text)));
         }
     }
+    let mut reference = Xxh3::new();
+    for Standing { partition, offset, text } in &records {
+        reference.update(format!("{partition}\n{offset}\n{}\n{text}", text.len()).as_bytes());
+    }
+    extent.settle(format!("{:032x}", reference.digest128()))?;
     let sources = sources.into_iter().map(|source| Box::new(source) as Box<dyn Source>).collect();
     Ok(Input { sources, records, fingerprint: format!("{:032x}", fingerprint.digest128()), bytes: None, extent: Some(extent) })
 }

@@ -278,7 +278,13 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
             }
             Ok(Begun { state, found: None })
         }
-        Contents::Run(record) if state.is_some() && record.job == job.fingerprint() => Ok(Begun { state, found: Some(*record) }),
+        Contents::Run(record) if state.is_some() && record.job == job.fingerprint() => {
+            if let Some(state) = &state {
+                // The folder may be another one than at the start before.
+                state.claim(job).map_err(Failure::Failed)?;
+            }
+            Ok(Begun { state, found: Some(*record) })
+        }
         Contents::Run(_) if state.is_some() => Err(Failure::Usage(format!(
             "{out} holds the results of another run; give an empty folder, or the one that this --state goes with"
         ))),

@@ -197,6 +197,14 @@ impl State {
         for name in self.store.list("snapshots")? {
             self.store.delete(&name)?;
         }
+        self.claim(job)
+    }
+
+    /// Writes down whose the folder is.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn claim(&self, job: &JobFile) -> Result<()> {
         self.store.put(JOB, serde_json::to_vec_pretty(job)?)
     }
 

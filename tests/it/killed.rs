@@ -311,6 +311,16 @@ fn a_state_of_another_run_is_refused_by_what_differs() {
 }
 
 #[test]
+fn a_state_folder_that_was_lost_is_the_runs_own_again() {
+    let interrupted = Interrupted::new();
+    let (_folder, out, state) = interrupted.again();
+    fs::remove_dir_all(&state).unwrap();
+    succeed(&mut run(&interrupted.events, &out, &state, 1));
+    assert_eq!(written(&out), interrupted.wanted);
+    assert!(state.join("job.json").is_file(), "whose it is stands there");
+}
+
+#[test]
 fn results_without_their_state_are_not_overwritten() {
     let interrupted = Interrupted::new();
     let (folder, out, _) = interrupted.again();

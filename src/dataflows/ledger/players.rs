@@ -10,9 +10,9 @@ use super::wheel::PHASE_MS_MAX;
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Slot(pub(super) u32);
 
-/// Players stand in chunks, so that growing never moves them.
 /// So many players are weighed after each epoch.
 const WEIGHED_AT_ONCE: u32 = 8;
+/// Players stand in chunks, so that growing never moves them.
 const CHUNK_BITS: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
@@ -116,7 +116,9 @@ impl Players {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
         if let Some(chunk) = self.chunks.last_mut() {
-            chunk.push(Kept { player, hash, scheduled: i64::MAX, group, changed: true, unpublished: false, bytes: 0 });
+            let bytes = size_of::<Kept>() as u32;
+            chunk.push(Kept { player, hash, scheduled: i64::MAX, group, changed: true, unpublished: false, bytes });
+            self.bytes += u64::from(bytes);
         }
         self.changed.push(slot);
         self.groups.push(group);

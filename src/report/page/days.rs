@@ -151,9 +151,10 @@ fn dates(bars: &[Bar], slot: f64, y: f64, size: f64) -> String {
     let shown = bars.iter().enumerate().step_by(every);
     let year = |bar: Option<&Bar>| bar.map(|bar| bar.first.civil().0);
     let years = year(bars.first()) != year(bars.last());
+    let wide = if years { 72.0 } else { 40.0 };
     // A date that would run over the edge is left out.
     shown
-        .filter(|(at, _)| LEFT + slot * *at as f64 + 40.0 < size)
+        .filter(|(at, _)| LEFT + slot * *at as f64 + wide < size)
         .map(|(at, bar)| label(LEFT + slot * at as f64, y, "d", &dated(bar.first, years)))
         .collect()
 }

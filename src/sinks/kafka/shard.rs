@@ -449,14 +449,14 @@ pub fn new_producer(
     }
 }
 
-/// The `CloudEvents` headers of a fact: whom it is about, which is its key, and what its body begins with.
+/// The `CloudEvents` headers of a fact: whom it is about, which is its key, and what its body says of it.
 fn cloud<'r>(key: &'r [u8], body: &'r [u8]) -> Vec<(&'r str, &'r str)> {
     let text = std::str::from_utf8(body).unwrap_or("");
     // Within a text a quote has a backslash before it: there is no such member in one.
     let value = |name: &str| text.split_once(name)?.1.split_once('"').map(|(value, _)| value);
     let mut all = Vec::with_capacity(7);
     all.extend([("ce_specversion", "1.0"), ("ce_source", "/tidemark"), ("content-type", "application/json")]);
-    let members = [("ce_id", "{\"event_id\":\""), ("ce_type", ",\"event_type\":\""), ("ce_time", ",\"occurred_at\":\"")];
+    let members = [("ce_id", "\"event_id\":\""), ("ce_type", "\"event_type\":\""), ("ce_time", "\"occurred_at\":\"")];
     for (header, name) in members {
         all.extend(value(name).map(|found| (header, found)));
     }
@@ -470,22 +470,31 @@ mod tests {
 
     #[test]
     fn the_headers_of_cloudevents_are_those_of_the_fact_whatever_a_player_is_called() {
-        for player in ["p42", "x\\\"occurred_at", "a\\\"occurred_at\\\":\\\"2020", ",\\\"occurred_at\\\":\\\""] {
-            let body = format!(
-                r#"{{"event_id":"u-1","event_type":"TierChanged","schema_version":1,"player_id":"{player}","seq":1,"occurred_at":"2026-03-01T10:00:00.000Z","to":"Gold"}}"#
-            );
-            let found = cloud(b"b1:p42", body.as_bytes());
-            assert_eq!(
-                found[2..],
-                [
-                    ("content-type", "application/json"),
-                    ("ce_id", "u-1"),
-                    ("ce_type", "TierChanged"),
-                    ("ce_time", "2026-03-01T10:00:00.000Z"),
-                    ("ce_subject", "b1:p42"),
-                ],
-                "{player}"
-            );
+        for player in ["p42", "x\\\"occurred_at", "a\\\"occurred_at\\\":\\\"2020", ",\\\"event_id\\\":\\\""] {
+            // An `Audited` is in the order of its members' names.
+            for body in [
+                format!(
+                    r#"{{"event_id":"u-1","event_type":"TierChanged","player_id":"{player}","cause_event_id":"e-1","occurred_at":"2026-03-01T10:00:00.000Z"}}"#
+                ),
+                format!(
+                    r#"{{"action":"StatusForce","actor":"{player}","cause_event_id":"e-1","event_id":"u-1","event_type":"TierChanged","occurred_at":"2026-03-01T10:00:00.000Z","player_id":"{player}"}}"#
+                ),
+            ] {
+                let found = cloud(b"b1:p42", body.as_bytes());
+                assert_eq!(
+                    found[2..],
+                    [
+                        ("content-type", "application/json"),
+                        ("ce_id", "u-1"),
+                        ("ce_type", "TierChanged"),
+                        ("ce_time", "2026-03-01T10:00:00.000Z"),
+                        ("ce_subject", "b1:p42"),
+                    ],
+                    "{body}"
+                );
+            }
         }
+        let letter = br#"{"event_id":"u-2","event_type":"DeadLetter","kind":"size","original_event_id":"e-1"}"#;
+        assert_eq!(cloud(b"bets.v1:3", letter)[3..], [("ce_id", "u-2"), ("ce_type", "DeadLetter"), ("ce_subject", "bets.v1:3")]);
     }
 }

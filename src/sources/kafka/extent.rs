@@ -26,6 +26,8 @@ pub struct Extent {
     pub cluster: String,
     /// The partitions, in the order of topic and number.
     pub partitions: Vec<Bounds>,
+    /// The hash of the rates and rulebooks in it; empty until they have been read.
+    pub reference: String,
 }
 
 impl Extent {
@@ -41,6 +43,23 @@ impl Extent {
     /// Whether the same topics of the same cluster are meant.
     pub(super) fn is_of(&self, now: &Self) -> bool {
         self.cluster == now.cluster && self.topics() == now.topics()
+    }
+
+    /// Notes the hash of the rates and rulebooks; refused where it was another one when this was begun: all of them are
+    /// read again at each start, and compaction may have moved one behind the end.
+    ///
+    /// # Errors
+    /// Where it was another one.
+    pub fn settle(&mut self, reference: String) -> Result<(), Error> {
+        if !self.reference.is_empty() && self.reference != reference {
+            return Err(Error::Kafka(
+                "the rates and rulebooks that were there when this run began are not all there any more: their topic was compacted, \
+                 or retention has passed them. Begin again with empty --out and --state folders"
+                    .to_owned(),
+            ));
+        }
+        self.reference = reference;
+        Ok(())
     }
 
     /// Whether everything that was there then can be there still.
@@ -68,7 +87,7 @@ mod tests {
 
     fn extent(cluster: &str, partitions: &[(&str, u32, u64)]) -> Extent {
         let bounds = |&(topic, number, end): &(&str, u32, u64)| Bounds { topic: topic.to_owned(), number, start: 0, end };
-        Extent { cluster: cluster.to_owned(), partitions: partitions.iter().map(bounds).collect() }
+        Extent { cluster: cluster.to_owned(), partitions: partitions.iter().map(bounds).collect(), reference: String::new() }
     }
 
     #[test]
@@ -83,5 +102,13 @@ mod tests {
         assert!(told.contains("topic a, partition 0 at k:1") && told.contains("offset 5, and it ends at offset 4 now"), "{told}");
         let gone = extent("c", &[("a", 0, 5), ("a", 1, 3)]).check(&begun, "k:1").unwrap_err().to_string();
         assert!(gone.contains("topic a, partition 1 at k:1") && gone.contains("it is not there any more"), "{gone}");
+    }
+
+    #[test]
+    fn rates_that_compaction_has_taken_since_are_missed() {
+        let mut begun = extent("c", &[("fx.v1", 0, 5)]);
+        begun.settle("one".to_owned()).unwrap();
+        begun.settle("one".to_owned()).unwrap();
+        assert!(begun.settle("another".to_owned()).unwrap_err().to_string().contains("compacted"));
     }
 }

@@ -49,7 +49,7 @@ pub fn open(address: &Address, begun: Option<&Extent>, notice: &Notice) -> Resul
     let known = ask("the list of topics").ask(|| inspector.client().fetch_metadata(None, timeout))?;
     // It came with the list.
     let cluster = inspector.client().client().fetch_cluster_id(timeout).unwrap_or_default();
-    let mut extent = Extent { cluster, partitions: Vec::new() };
+    let mut extent = Extent { cluster, partitions: Vec::new(), reference: String::new() };
     for Partition { topic, number } in partitions(address, &known)? {
         let what = format!("the offsets of topic {topic}, partition {number}");
         let (low, high) = ask(&what).ask(|| inspector.client().fetch_watermarks(&topic, number.cast_signed(), timeout))?;
