@@ -197,15 +197,18 @@ impl State {
         for name in self.store.list("snapshots")? {
             self.store.delete(&name)?;
         }
-        self.claim(job)
+        self.store.put(JOB, serde_json::to_vec_pretty(job)?)
     }
 
-    /// Writes down whose the folder is.
+    /// Writes down whose the folder is, where nothing says so.
     ///
     /// # Errors
     /// Where that cannot be written.
     pub fn claim(&self, job: &JobFile) -> Result<()> {
-        self.store.put(JOB, serde_json::to_vec_pretty(job)?)
+        if self.store.get(JOB)?.is_none() {
+            self.store.put(JOB, serde_json::to_vec_pretty(job)?)?;
+        }
+        Ok(())
     }
 
     /// All manifests that can be read, oldest first.
