@@ -189,18 +189,7 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         programmes.push(Arc::new(programme));
     }
     if let Some(bindings) = &options.bindings {
-        begin(
-            options,
-            &JobFile {
-                version: 0,
-                logic_version: 0,
-                programme: String::new(),
-                events: String::new(),
-                until: None,
-                live_profiles: false,
-                extent: None,
-            },
-        )?;
+        begin(options, &JobFile::default())?;
         return super::service::replay_bindings(options, bindings, watcher);
     }
     let before = resumed(options)?;
@@ -279,10 +268,8 @@ fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
             Ok(Begun { state, found: None })
         }
         Contents::Run(record) if state.is_some() && record.job == job.fingerprint() => {
-            if let Some(state) = &state {
-                // The folder may be another one than at the start before.
-                state.claim(job).map_err(Failure::Failed)?;
-            }
+            // The folder may be another one than at the start before.
+            state.iter().try_for_each(|state| state.claim(job)).map_err(Failure::Failed)?;
             Ok(Begun { state, found: Some(*record) })
         }
         Contents::Run(_) if state.is_some() => Err(Failure::Usage(format!(

@@ -38,7 +38,7 @@ use crate::sources::kafka::Extent;
 const JOB: &str = "job.json";
 
 /// What a state folder belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFile {
     /// The form of this file.
     pub version: u32,
