@@ -215,7 +215,7 @@ fn sink(
     })
 }
 
-/// A job that read its own progress would never come to an end. Facts that it reads have no effect: no event is one.
+/// A job that read its own progress or letters would never come to an end. Facts that it reads have no effect: no event is one.
 fn reads_its_own<'s>(
     reader: &mut Reader<'_>,
     job: &Job,

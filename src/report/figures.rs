@@ -113,6 +113,11 @@ pub(super) fn short(day: Day) -> String {
     format!("{of_month} {}", month_name(month).get(..3).unwrap_or_default())
 }
 
+/// Whether a period is in more than one year, so that its dates need theirs.
+pub(super) fn spans_years(first: Day, last: Day) -> bool {
+    first.civil().0 != last.civil().0
+}
+
 /// `3 Mar`, or `3 Mar 2026` where a picture is of more than one year.
 pub(super) fn dated(day: Day, years: bool) -> String {
     if years { format!("{} {}", short(day), day.civil().0) } else { short(day) }
@@ -122,10 +127,10 @@ pub(super) fn dated(day: Day, years: bool) -> String {
 pub(super) fn span(first: Day, last: Day) -> String {
     if first == last {
         date(first)
-    } else if first.civil().0 == last.civil().0 {
-        format!("{} to {}", day_month(first), date(last))
-    } else {
+    } else if spans_years(first, last) {
         format!("{} to {}", date(first), date(last))
+    } else {
+        format!("{} to {}", day_month(first), date(last))
     }
 }
 

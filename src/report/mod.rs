@@ -143,7 +143,7 @@ impl Report {
 
     /// Whether the period is in more than one year, so that a date needs it.
     fn spans_years(&self) -> bool {
-        self.period().is_some_and(|(first, last)| first.civil().0 != last.civil().0)
+        self.period().is_some_and(|(first, last)| figures::spans_years(first, last))
     }
 
     /// `3 March`, with the year where it is needed.

@@ -188,11 +188,12 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         }
         programmes.push(Arc::new(programme));
     }
+    let contents = inspect(&options.out)?;
     if let Some(bindings) = &options.bindings {
-        begin(options, &JobFile::default())?;
+        begin(options, &JobFile::default(), contents)?;
         return super::service::replay_bindings(options, bindings, watcher);
     }
-    let before = resumed(options)?;
+    let before = resumed(options, &contents)?;
     let input = open_input(&options.events, options.workers, options.state.is_some(), before.as_ref(), watcher)?;
     let job_file = JobFile {
         version: 1,
@@ -205,7 +206,7 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
     };
     // Before anything is begun: a state folder belongs to the first run that could be.
     let reference = reference::settle(&programmes, input.records.clone()).map_err(Failure::Usage)?;
-    let begun = begin(options, &job_file)?;
+    let begun = begin(options, &job_file, contents)?;
     for (name, folder) in places(options).filter(|(_, folder)| lies_within(folder, Path::new(&options.events))) {
         let place = folder.display();
         watcher.notice(&format!("{name} {place} lies in the folder of --events: the next run there reads it as events"));
@@ -239,16 +240,15 @@ fn lies_within(folder: &Path, outer: &Path) -> bool {
 }
 
 /// What the run reads of Kafka that this one resumes; none where this one begins.
-fn resumed(options: &Options) -> Result<Option<Extent>, Failure> {
+fn resumed(options: &Options, contents: &Contents) -> Result<Option<Extent>, Failure> {
     let Some(folder) = &options.state else { return Ok(None) };
-    if !matches!(inspect(&options.out)?, Contents::Run(_)) {
+    if !matches!(contents, Contents::Run(_)) {
         return Ok(None);
     }
     State::extent(folder).map_err(Failure::Failed)
 }
 
-fn begin(options: &Options, job: &JobFile) -> Result<Begun, Failure> {
-    let contents = inspect(&options.out)?;
+fn begin(options: &Options, job: &JobFile, contents: Contents) -> Result<Begun, Failure> {
     let out = options.out.display();
     let state = match &options.state {
         None => None,

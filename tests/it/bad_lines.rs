@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
-use crate::results::{default_programme, rows, succeed, tidemark};
+use crate::results::{default_programme, rows, succeed, summary, tidemark};
 
 /// What is expected of a line.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,10 +99,6 @@ pub(crate) fn replay(lines: &[u8], more: &[&str]) -> (Value, BTreeMap<u64, Value
         summary(&out),
         rows(&out, "pipeline.dlq.v1").into_iter().map(|letter| (letter["offset"].as_u64().unwrap(), letter)).collect(),
     )
-}
-
-fn summary(out: &Path) -> Value {
-    serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap()
 }
 
 /// Runs over the lines: each has its fate, and every dead letter says what it is of.

@@ -7,11 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::results::{Written, casino, default_programme, each_line, files, finish, rows, succeed, tidemark, topics, written};
-
-fn summary(out: &Path) -> Value {
-    serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap()
-}
+use crate::results::{
+    Written, casino, default_programme, each_line, files, finish, rows, succeed, summary, tidemark, topics, written,
+};
 
 #[test]
 fn where_there_is_nothing_to_read_there_is_nothing_to_do() {

@@ -10,7 +10,7 @@ use tidemark::kafka;
 use tidemark::sources::casino::Casino;
 
 use crate::broker::Broker;
-use crate::results::{default_programme, finish, succeed, tidemark, written};
+use crate::results::{default_programme, finish, succeed, summary, tidemark, written};
 
 const CASINO: Casino = Casino {
     players: 300,
@@ -95,8 +95,7 @@ fn go_on(brokers: &str) {
 }
 
 fn events_in(out: &Path) -> u64 {
-    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
-    summary["events_in"].as_u64().unwrap()
+    summary(out)["events_in"].as_u64().unwrap()
 }
 
 #[test]

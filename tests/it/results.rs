@@ -112,6 +112,11 @@ pub(crate) fn written(out: &Path) -> Written {
     found
 }
 
+/// The summary of a run, parsed.
+pub(crate) fn summary(out: &Path) -> Value {
+    serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap()
+}
+
 /// The topics that a folder of results has files of.
 pub(crate) fn topics(out: &Path) -> BTreeMap<String, PathBuf> {
     let entries = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());

@@ -2,7 +2,7 @@
 
 use super::super::Report;
 use super::super::calendar::{Bar, Sums};
-use super::super::figures::{capital, compact, count, dated, decimal, decimals_of, money};
+use super::super::figures::{capital, compact, count, dated, decimal, decimals_of, money, spans_years};
 use super::markup::{Column, Drawn, drawing, esc, label, line, rect, table};
 use super::scale::{Scale, ticks};
 
@@ -149,8 +149,7 @@ fn dates(bars: &[Bar], slot: f64, y: f64, size: f64) -> String {
     let most = ((size - LEFT) / 84.0).max(2.0) as usize;
     let every = bars.len().div_ceil(most).max(1);
     let shown = bars.iter().enumerate().step_by(every);
-    let year = |bar: Option<&Bar>| bar.map(|bar| bar.first.civil().0);
-    let years = year(bars.first()) != year(bars.last());
+    let years = bars.first().zip(bars.last()).is_some_and(|(first, last)| spans_years(first.first, last.first));
     let wide = if years { 72.0 } else { 40.0 };
     // A date that would run over the edge is left out.
     shown

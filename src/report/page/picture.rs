@@ -3,7 +3,7 @@
 
 use tidemark_domain::time::{DAY_MS, Day, Instant};
 
-use super::super::figures::{capital, compact, date, dated};
+use super::super::figures::{capital, compact, date, dated, spans_years};
 use super::super::stories::{Event, Story};
 use super::super::values::day_of;
 use super::super::{Report, ladder};
@@ -60,7 +60,7 @@ impl Picture<'_> {
         body.push_str(&titles);
         let days = self.last.since(self.first).max(1);
         let most = if size < 500.0 { 3 } else { 6 };
-        let years = self.first.civil().0 != self.last.civil().0;
+        let years = spans_years(self.first, self.last);
         for part in 0..most {
             let day = self.first.plus(days * part / most);
             body.push_str(&label(x.at(i128::from(day.0) * i128::from(DAY_MS)), HEIGHT - 4.0, "d", &dated(day, years)));

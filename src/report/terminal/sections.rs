@@ -1,6 +1,6 @@
 //! What was found: the headline, tiers, days, points and stories.
 
-use super::super::figures::{capital, compact, count, counted, dated, decimal, decimals_of, exact, span};
+use super::super::figures::{capital, compact, count, counted, dated, decimal, decimals_of, exact, span, spans_years};
 use super::super::{Report, stories};
 use super::{INDENT, Screen, Style, bar, columns};
 
@@ -72,7 +72,7 @@ pub(super) fn days(report: &Report, screen: &mut Screen) {
         screen.row([(Style::Soft, format!("{:>10}  ", "points")), (Style::Good, stretched(row))]);
     }
     if let (Some(first), Some(last)) = (bars.first(), bars.last()) {
-        let years = first.first.civil().0 != last.first.civil().0;
+        let years = spans_years(first.first, last.first);
         let (first, last) = (dated(first.first, years), dated(last.first, years));
         let gap = (turnover.len() * wide.max(1)).saturating_sub(first.chars().count() + last.chars().count()).max(1);
         screen.row([(Style::Soft, format!("{:INDENT$}{first}{:gap$}{last}", "", ""))]);
