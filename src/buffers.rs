@@ -52,20 +52,6 @@ pub(crate) fn emptied<T>(buffer: &mut Vec<T>) {
     }
 }
 
-static BYTES: Pool<Vec<u8>> = Pool::new();
-
-/// An empty buffer, with memory if there is one free.
-pub(crate) fn take() -> Vec<u8> {
-    BYTES.take()
-}
-
-/// Gives a buffer back.
-pub(crate) fn give(mut buffer: Vec<u8>) {
-    emptied(&mut buffer);
-    let bytes = buffer.capacity();
-    BYTES.give(buffer, bytes);
-}
-
 #[cfg(test)]
 mod tests {
     use super::{SMALL_MAX, emptied};

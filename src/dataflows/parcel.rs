@@ -279,9 +279,16 @@ pub(crate) struct Settled {
 static FREE: Pool<Parcel> = Pool::new();
 
 impl Parcel {
-    /// An empty parcel, with memory if there is one free.
+    /// An empty parcel. It takes memory with its first record: many stay empty, and what they had taken would be
+    /// far out of proportion when it is given back.
     pub(crate) fn fresh(from: u32, to: u32) -> Self {
-        Self { from, to, ..FREE.take() }
+        Self { from, to, ..Self::default() }
+    }
+
+    /// Takes memory, if some is free.
+    fn take_memory(&mut self) {
+        let Self { records, text, amounts, .. } = FREE.take();
+        (self.records, self.text, self.amounts) = (records, text, amounts);
     }
 
     /// Gives its memory back.
@@ -297,6 +304,9 @@ impl Parcel {
 
     /// Appends a decoded record.
     pub(crate) fn push(&mut self, decoded: &Decoded<'_>, payload: &str, settled: Settled) {
+        if self.records.capacity() == 0 {
+            self.take_memory();
+        }
         let amounts = self.amounts.len() as u32;
         let mut packer = Packer::new(self, payload);
         let payload_span = Span { start: packer.base, len: payload.len() as u32 };
@@ -455,5 +465,23 @@ impl Parcel {
         let until = self.amounts.get(packed.amounts as usize).map_or(i64::MIN, |(millis, _)| *millis as i64);
         let [tier, ..] = packed.details;
         Some(ForceOrder { tier: tier.of(&self.text), mode, until: Instant(until) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parcel;
+
+    #[test]
+    fn a_parcel_that_stays_empty_takes_no_memory_from_one_that_will_not() {
+        let mut large = Parcel::default();
+        large.text.reserve(1 << 20);
+        large.text.push_str(&"x".repeat(1 << 19));
+        large.recycle();
+        for _ in 0..3 {
+            let empty = Parcel::fresh(0, 1);
+            assert_eq!(empty.text.capacity(), 0);
+            empty.recycle();
+        }
     }
 }

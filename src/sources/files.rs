@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
-use crate::buffers;
-
 use super::{Batch, Error, KEPT_BYTES_MAX, Oversize, Partition, Position, RECORD_BYTES_MAX, Source};
 
 /// How far `zstd --long=31` looks back: files packed so need 2 GiB to be unpacked, others as little as ever.
@@ -232,10 +230,11 @@ impl FileSource {
             self.position.byte += step as u64;
         }
         if at > self.taken {
-            let mut kept = buffers::take();
-            kept.extend_from_slice(self.buffer.get(at..).unwrap_or(&[]));
-            self.buffer.truncate(at);
-            buffers::give(std::mem::replace(&mut batch.bytes, std::mem::replace(&mut self.buffer, kept)));
+            // The batch's own memory is what the source reads into next: the two change places.
+            std::mem::swap(&mut batch.bytes, &mut self.buffer);
+            self.buffer.clear();
+            self.buffer.extend_from_slice(batch.bytes.get(at..).unwrap_or(&[]));
+            batch.bytes.truncate(at);
             self.taken = 0;
         }
     }
@@ -412,6 +411,23 @@ mod tests {
                 return all;
             }
         }
+    }
+
+    #[test]
+    fn two_buffers_change_places_however_often_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bets.v1.jsonl");
+        std::fs::write(&path, format!("{}\n", "x".repeat(999)).repeat(1_000)).unwrap();
+        let mut source = open(&path).unwrap().remove(0);
+        let (mut batch, mut buffers, mut reads) = (Batch::default(), std::collections::BTreeSet::new(), 0);
+        while source.read(&mut batch, 70_000, None).unwrap() {
+            if reads > 4 {
+                buffers.insert(batch.bytes.as_ptr() as usize);
+            }
+            reads += 1;
+            batch.clear();
+        }
+        assert!(reads > 10 && buffers.len() <= 2, "{} buffers in {reads} reads", buffers.len());
     }
 
     #[test]

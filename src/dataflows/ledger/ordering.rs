@@ -195,8 +195,8 @@ impl Ordering {
             }
         }
         for old in numbers {
-            if let Some(place) = self.parcels.get_mut(*old as usize) {
-                *place = None;
+            if let Some(held) = self.parcels.get_mut(*old as usize).and_then(Option::take) {
+                held.parcel.recycle();
                 self.free.push(*old);
             }
         }
