@@ -10,10 +10,15 @@ const SMALLEST: u64 = 64;
 /// What a full epoch has where nobody has said it.
 const FULL: u64 = 4 << 20;
 
-/// While more than this waits for its time, only partitions are read that hold time back.
+/// While more than this waits for its time, only partitions are read whose clock is about as far as the one that holds time
+/// back. Each has the same share of an epoch, so one of which for a moment less was there would never come up with the others.
+const APART: u64 = 8 << 20;
+/// While more than this does, only those that hold time back.
 const WAITS: u64 = 64 << 20;
 /// While more than this does and the wall clock is what holds time back, or the step in which it catches up, none is.
 const WAITS_MAX: u64 = 4 * WAITS;
+
+const DAY_MS: i64 = 86_400_000;
 
 /// What holds time back but for records: the wall clock, in mode `wall`.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +40,25 @@ impl Wall {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     holding: bool,
+    /// How far an epoch moves time, smoothed, in ms.
+    span: i64,
 }
 
 impl Waiting {
+    /// An epoch has moved the least of all clocks so far.
+    pub(super) fn moved(&mut self, before: i64, after: i64) {
+        if before > i64::MIN && after < i64::MAX {
+            let step = after.saturating_sub(before).clamp(0, DAY_MS);
+            self.span = (self.span.max(step) * 7 + step) / 8;
+        }
+    }
+
     /// Where `bytes` wait, up to which clock, less the ordering delay, a partition may be read; `least` is the least of all.
     pub(super) fn near(&mut self, bytes: u64, least: i64, wall: Option<Wall>) -> i64 {
         self.holding = bytes > if self.holding { WAITS / 2 } else { WAITS };
         match wall {
-            _ if !self.holding => i64::MAX,
+            _ if bytes <= APART => i64::MAX,
+            _ if !self.holding => least.saturating_add(self.span.saturating_mul(2)),
             // What stands at the wall clock, and what time is stepping to, moves nothing when it is read.
             Some(wall) if bytes > WAITS_MAX => least.min(wall.limit.saturating_sub(1)).min(wall.logical.saturating_add(STEP_MS)),
             _ => least,
@@ -87,16 +103,23 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use super::{Room, STEP_MS, WAITS, WAITS_MAX, Waiting, Wall};
+    use super::{APART, Room, STEP_MS, WAITS, WAITS_MAX, Waiting, Wall};
 
     #[test]
     fn while_much_waits_only_those_are_read_that_hold_time_back() {
         let mut waiting = Waiting::default();
-        assert_eq!(waiting.near(WAITS, 7, None), i64::MAX);
+        waiting.moved(i64::MIN, 7);
+        waiting.moved(0, i64::MAX);
+        assert_eq!(waiting.near(WAITS, 7, None), 7, "nothing is known of an epoch yet");
+        waiting.moved(0, 80);
+        assert_eq!(waiting.near(WAITS, 7, None), 167);
         assert_eq!(waiting.near(WAITS + 1, 7, None), 7);
         assert_eq!(waiting.near(WAITS / 2 + 1, 7, None), 7, "until half of it is gone");
-        assert_eq!(waiting.near(WAITS / 2, 7, None), i64::MAX);
+        assert_eq!(waiting.near(WAITS / 2, 7, None), 167);
         assert_eq!(waiting.near(10 * WAITS_MAX, 7, None), 7);
+        assert_eq!(waiting.near(APART, 7, None), i64::MAX);
+        waiting.moved(80, 80);
+        assert_eq!(waiting.near(APART + 1, 7, None), 147, "it is forgotten by and by");
     }
 
     #[test]

@@ -210,6 +210,7 @@ impl Coordinator {
                 return Ok(if changed && !stop && ended != Ended::Failed { Ended::Changed } else { ended });
             }
             let moves = cut.read || cut.least > least;
+            waiting.moved(least, cut.least);
             least = cut.least;
             if cut.drained {
                 return self.finish();
