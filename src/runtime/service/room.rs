@@ -13,6 +13,9 @@ const FULL: u64 = 4 << 20;
 /// While more than this waits for its time, only partitions are read whose clock is about as far as the one that holds time
 /// back. Each has the same share of an epoch, so one of which for a moment less was there would never come up with the others.
 const APART: u64 = 8 << 20;
+/// Beside a wall clock this much apart is always near enough, in ms: at the end of all partitions their clocks differ by how
+/// long an epoch has just taken, and with an ordering delay of a second 8 MiB wait at 17,000 records a second.
+const LIVE_MS: i64 = 1_000;
 /// While more than this does, only those that hold time back.
 const WAITS: u64 = 64 << 20;
 /// While more than this does and the wall clock is what holds time back, or the step in which it catches up, none is.
@@ -58,7 +61,10 @@ impl Waiting {
         self.holding = bytes > if self.holding { WAITS / 2 } else { WAITS };
         match wall {
             _ if bytes <= APART => i64::MAX,
-            _ if !self.holding => least.saturating_add(self.span.saturating_mul(2)),
+            _ if !self.holding => {
+                let apart = self.span.saturating_mul(2);
+                least.saturating_add(if wall.is_some() { apart.max(LIVE_MS) } else { apart })
+            }
             // What stands at the wall clock, and what time is stepping to, moves nothing when it is read.
             Some(wall) if bytes > WAITS_MAX => least.min(wall.limit.saturating_sub(1)).min(wall.logical.saturating_add(STEP_MS)),
             _ => least,
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!(waiting.near(WAITS, 7, None), 7, "nothing is known of an epoch yet");
         waiting.moved(0, 80);
         assert_eq!(waiting.near(WAITS, 7, None), 167);
+        assert_eq!(waiting.near(WAITS, 7, Some(Wall { limit: 500, logical: 7 })), 1_007);
         assert_eq!(waiting.near(WAITS + 1, 7, None), 7);
         assert_eq!(waiting.near(WAITS / 2 + 1, 7, None), 7, "until half of it is gone");
         assert_eq!(waiting.near(WAITS / 2, 7, None), 167);
