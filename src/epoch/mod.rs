@@ -9,6 +9,20 @@ use serde::{Deserialize, Serialize};
 
 pub use clock::{Clock, ClockSettings, Timed};
 
+/// How far an epoch moves time, smoothed, in ms: at most a day.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span(pub(crate) i64);
+
+impl Span {
+    /// An epoch has moved time; `i64::MIN` and `i64::MAX` are no times.
+    pub(crate) fn moved(&mut self, before: i64, after: i64) {
+        if before != i64::MIN && after != i64::MAX {
+            let step = after.saturating_sub(before).clamp(0, 86_400_000);
+            self.0 = (self.0.max(step) * 7 + step) / 8;
+        }
+    }
+}
+
 /// Where a partition is to be read on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Position {

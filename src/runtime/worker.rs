@@ -14,7 +14,7 @@ use super::Failure;
 use crate::container::VecBuilder;
 use crate::dataflows::ledger::{Restored, SnapshotPort};
 use crate::dataflows::{self, Arrival, Job, Report};
-use crate::epoch::{Epoch, Place};
+use crate::epoch::{Epoch, Place, Span};
 use crate::sources::{Batch, Source};
 
 /// How workers are kept in step; shared by all.
@@ -96,7 +96,7 @@ pub(super) struct Reader<'w> {
     sources: Vec<(u32, Box<dyn Source>)>,
     published: Vec<Place>,
     epoch: Epoch,
-    spread_ms: i64,
+    span: Span,
 }
 
 /// Runs one worker until its input is read and its graph is empty.
@@ -124,7 +124,7 @@ pub(super) fn run(
         sources: start.sources,
         published: start.published,
         epoch: start.first + 1,
-        spread_ms: 0,
+        span: Span::default(),
     };
     reader.input.advance_to(reader.epoch);
     if let Err(failure) = reader.read_all() {
@@ -214,7 +214,7 @@ impl Reader<'_> {
         let own = self.tell_least();
         let others = self.shared.least.iter().enumerate().filter(|(index, _)| *index != self.index);
         let others = others.map(|(_, least)| least.load(Ordering::Acquire)).min().unwrap_or(own);
-        own != i64::MIN && others < own.saturating_sub(self.spread_ms.saturating_mul(8).max(1_000))
+        own != i64::MIN && others < own.saturating_sub(self.span.0.saturating_mul(8).max(1_000))
     }
 
     /// The least clock of the partitions that are still read: one that is where it has to get to holds nobody back.
@@ -279,7 +279,7 @@ impl Reader<'_> {
             }
         }
         order.sort_unstable();
-        let near = order.first().map_or(i64::MIN, |(least, _)| least.saturating_add(self.spread_ms.saturating_mul(2)));
+        let near = order.first().map_or(i64::MIN, |(least, _)| least.saturating_add(self.span.0.saturating_mul(2)));
         order.retain(|(least, _)| *least <= near);
         let share = self.pace.epoch_bytes.checked_div(order.len()).unwrap_or(0).max(1);
         let mut batches = Vec::new();
@@ -316,10 +316,6 @@ impl Reader<'_> {
         }
         self.worker.step();
         let after = self.tell_least();
-        if before != i64::MIN && after != i64::MAX {
-            // How much event time an epoch covers, smoothed.
-            let step = after.saturating_sub(before).clamp(0, 86_400_000);
-            self.spread_ms = (self.spread_ms.max(step) * 7 + step) / 8;
-        }
+        self.span.moved(before, after);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::STEP_MS;
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, Span};
 
 /// An epoch counts as this share of a full one at least.
 const SMALLEST: u64 = 64;
@@ -20,8 +20,6 @@ const LIVE_MS: i64 = 1_000;
 const WAITS: u64 = 64 << 20;
 /// While more than this does and the wall clock is what holds time back, or the step in which it catches up, none is.
 const WAITS_MAX: u64 = 4 * WAITS;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// What holds time back but for records: the wall clock, in mode `wall`.
 #[derive(Clone, Copy, Debug)]
@@ -43,17 +41,13 @@ impl Wall {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     holding: bool,
-    /// How far an epoch moves time, smoothed, in ms.
-    span: i64,
+    span: Span,
 }
 
 impl Waiting {
     /// An epoch has moved the least of all clocks so far.
     pub(super) fn moved(&mut self, before: i64, after: i64) {
-        if before > i64::MIN && after < i64::MAX {
-            let step = after.saturating_sub(before).clamp(0, DAY_MS);
-            self.span = (self.span.max(step) * 7 + step) / 8;
-        }
+        self.span.moved(before, after);
     }
 
     /// Where `bytes` wait, up to which clock, less the ordering delay, a partition may be read; `least` is the least of all.
@@ -62,7 +56,7 @@ impl Waiting {
         match wall {
             _ if bytes <= APART => i64::MAX,
             _ if !self.holding => {
-                let apart = self.span.saturating_mul(2);
+                let apart = self.span.0.saturating_mul(2);
                 least.saturating_add(if wall.is_some() { apart.max(LIVE_MS) } else { apart })
             }
             // What stands at the wall clock, and what time is stepping to, moves nothing when it is read.
