@@ -369,6 +369,8 @@ impl Source for FileSource {
                 return Ok(true);
             }
             if self.ended {
+                // Of a thousand files each would keep its last one.
+                (self.buffer, self.taken) = (Vec::new(), 0);
                 return Ok(false);
             }
             if batch.records.len() > records && batch.size().saturating_mul(2) >= wanted {

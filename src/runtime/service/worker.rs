@@ -345,7 +345,9 @@ impl Reader<'_> {
             // Where a drain ends is known to be there.
             full |= end.is_some_and(|end| source.position().offset < end) && !batch.records.is_empty();
             left = left.saturating_sub(batch.size());
-            if !batch.records.is_empty() {
+            if batch.records.is_empty() {
+                batch.recycle();
+            } else {
                 batches.push((*partition, batch));
             }
         }
