@@ -18,7 +18,7 @@ use tidemark_domain::rules::Rules;
 use tidemark_domain::time::Instant;
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Instructions for one event of each habit, counted by `callgrind` on x86-64 in the profile of `cargo bench`;
 /// none where nobody has counted yet. More than 3 % off is a change of the code: find out what, then write it here.

@@ -14,7 +14,7 @@ use live::{Bench, bare, drain, killed, latency, restart, snapshots, soak, transa
 use measure::Arguments;
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for with `--set`.
 const SETS: [&str; 8] = ["bare", "drain", "transactions", "latency", "snapshots", "restart", "killed", "soak"];

@@ -23,7 +23,7 @@ use tidemark_domain::rules::Rules;
 use tidemark_domain::time::Instant;
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many bets come after those of all players, so that a snapshot can be taken behind these.
 const TAIL: u64 = 400_000;
@@ -70,13 +70,8 @@ fn one_run(arguments: &Arguments) {
 
 /// Runs a part in a process of its own, which prints by itself.
 fn alone(arguments: &[&str]) -> bool {
-    alone_with("", arguments)
-}
-
-/// The same, with settings of the allocator.
-fn alone_with(settings: &str, arguments: &[&str]) -> bool {
     let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    measure::again(&arguments).env("MALLOC_CONF", settings).status().expect("this binary can be started again").success()
+    measure::again(&arguments).status().expect("this binary can be started again").success()
 }
 
 // ---- bytes of memory
@@ -87,13 +82,11 @@ fn memory(players: u64) {
     println!("|---|---|---|---|");
     let many = players.to_string();
     let few = (players / 10).to_string();
-    // What was given back is not to count.
-    let measured = |arguments: &[&str]| alone_with("dirty_decay_ms:0,muzzy_decay_ms:0", arguments);
-    measured(&["--memory", "one bet, 40 silent days", "--players", &many, "--bets", "1"]);
-    measured(&["--memory", "10 bets, 40 silent days", "--players", &many, "--bets", "10"]);
-    measured(&["--memory", "10 remembered bets", "--players", &many, "--bets", "10"]);
-    measured(&["--memory", "100 bets, 40 silent days", "--players", &few, "--bets", "100"]);
-    measured(&["--memory", "100 remembered bets", "--players", &few, "--bets", "100"]);
+    alone(&["--memory", "one bet, 40 silent days", "--players", &many, "--bets", "1"]);
+    alone(&["--memory", "10 bets, 40 silent days", "--players", &many, "--bets", "10"]);
+    alone(&["--memory", "10 remembered bets", "--players", &many, "--bets", "10"]);
+    alone(&["--memory", "100 bets, 40 silent days", "--players", &few, "--bets", "100"]);
+    alone(&["--memory", "100 remembered bets", "--players", &few, "--bets", "100"]);
     println!("\nA remembered bet takes the difference between remembered and silent, divided by their number.");
 }
 

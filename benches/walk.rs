@@ -13,7 +13,7 @@ use std::time::Instant;
 use measure::{Arguments, Figures, input, median, span};
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Records a second of the paced runs.
 const PACE: u64 = 300_000;

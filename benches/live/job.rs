@@ -151,11 +151,11 @@ impl<'a> Job<'a> {
         Service::start(command)
     }
 
-    /// Starts the service inside of this benchmark's own program, to its drain.
+    /// Starts the service inside of this benchmark's own program, to its drain, with the allocator as `run` has it.
     pub(crate) fn inside(&self, workers: u64, more: &[&str]) -> Service {
         let config = self.config().display().to_string();
         let mut command = measure::again(&["--config", &config, "--workers", &workers.to_string()].map(str::to_owned));
-        command.args(more).stdin(Stdio::null());
+        command.args(more).envs([("MIMALLOC_PURGE_DELAY", "2000"), ("MIMALLOC_ALLOW_THP", "0")]).stdin(Stdio::null());
         Service::start(command)
     }
 

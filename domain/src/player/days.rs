@@ -2,7 +2,6 @@
 
 use prefetch_index::prefetch_index;
 
-use super::memory::growth;
 use crate::money::Micros;
 use crate::time::Day;
 
@@ -79,7 +78,7 @@ impl Days {
             Some(row) => *row = Row::new(day, Micros(row.sum().0.saturating_add(amount.0))),
             None => {
                 if self.rows.len() == self.rows.capacity() {
-                    self.rows.reserve_exact(growth(self.rows.len()));
+                    self.rows.reserve_exact((self.rows.len() >> 1).max(2));
                 }
                 self.rows.insert(at.map_or(0, |index| index + 1), Row::new(day, amount));
             }

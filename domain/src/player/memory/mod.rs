@@ -475,13 +475,12 @@ impl Memory {
     }
 }
 
-/// By how much a list of that many entries grows: 2, 4, 6 ... 16, 20, 24, 28, 32, 40 and so on. Few players have few bets, and
-/// many bets are many bytes. These are the sizes in which allocators give memory, four to each doubling, so that nothing is
-/// lost between what is asked for and what is given.
-pub(super) const fn growth(entries: usize) -> usize {
-    match entries.checked_ilog2() {
-        None | Some(..4) => 2,
-        Some(doublings) => 1 << (doublings - 2),
+/// By how much a memory of that many entries grows: few players have few bets, and many bets are many bytes.
+const fn growth(entries: usize) -> usize {
+    match entries {
+        0..4 => 2,
+        4..64 => entries >> 1,
+        _ => entries >> 2,
     }
 }
 

@@ -146,11 +146,3 @@ fn a_memory_knows_what_a_list_knows() {
     }
     assert!(indexed > 20_000 && dropped > 10, "of 80,000 steps {indexed} had an index, which was given back {dropped} times");
 }
-
-#[test]
-fn lists_grow_by_the_sizes_in_which_memory_is_given() {
-    let sizes: Vec<usize> =
-        std::iter::successors(Some(0), |size| Some(size + growth(*size))).take_while(|size| *size <= 224).collect();
-    let due = [0, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224];
-    assert_eq!(sizes, due);
-}
