@@ -303,7 +303,7 @@ fn silence(folder: &Path, players: u64, runs: u64) {
             let paths = [&input, &out, &programme].map(|path| path.display().to_string());
             let mut taken = Vec::new();
             for _ in 0..runs {
-                taken.push(measure::run_alone(
+                taken.push(measure::replay_alone(
                     &["--events", &paths[0], "--out", &paths[1], "--programme", &paths[2]].map(str::to_owned),
                 ));
                 fs::remove_dir_all(&out).expect("what a benchmark wrote can be removed");

@@ -155,12 +155,12 @@ impl Contest {
         println!("\n## {title}\n");
         if let Some(first) = self.kinds.first().filter(|kind| kind.arguments.iter().any(|each| each == "--decode-only")) {
             // Once uncounted, so that the files are in memory for everybody.
-            measure::run_alone(&first.arguments);
+            measure::replay_alone(&first.arguments);
         }
         for round in 1..=runs {
             for kind in &mut self.kinds {
                 let load = measure::load();
-                let figures = measure::run_alone(&kind.arguments);
+                let figures = measure::replay_alone(&kind.arguments);
                 println!("round {round}, load {load}: {}: {:.0} records/s, {:.2} cpu s", kind.name, figures.rate(), figures.cpu);
                 kind.taken.push(figures);
                 if self.out.exists() {

@@ -171,6 +171,12 @@ pub trait Transactions: Send {
     /// Where they are refused.
     fn offsets(&mut self, offsets: &[(String, u32, u64)]) -> Result<(), Refused>;
 
+    /// How many bytes of keys, bodies and headers it is best handed at once.
+    fn room(&self) -> usize;
+
+    /// Whether something that was handed over is not written yet.
+    fn is_writing(&self) -> bool;
+
     /// Waits until everything that was handed over is written.
     ///
     /// # Errors

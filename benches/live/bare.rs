@@ -14,8 +14,6 @@ use tidemark::kafka::{self, Cluster, Consumer, Producer};
 use super::{reader, unique};
 use crate::measure::{Arguments, Figures};
 
-/// As a shard waits where commits are 500 ms apart.
-const LINGER: Duration = Duration::from_millis(50);
 /// How long one call may take.
 const ANSWER: Duration = Duration::from_secs(60);
 /// What a fact's id looks like to a compressor: nothing repeats in it.
@@ -32,8 +30,6 @@ struct Plan {
     /// Bytes of a record that is written.
     body: usize,
     commit: Duration,
-    /// Whether producers are set as those of the service are.
-    like_shards: bool,
 }
 
 /// One run in a process of its own.
@@ -48,7 +44,6 @@ pub(crate) fn one_run(arguments: &Arguments, start: Instant) {
         threads: count("--threads", 2),
         body: count("--body", 432),
         commit: Duration::from_millis(arguments.number("--commit-ms", 500)),
-        like_shards: arguments.has("--like-shards"),
     });
     let spawn = |number: usize| {
         let plan = Arc::clone(&plan);
@@ -104,12 +99,7 @@ impl Plan {
     fn producer(&self, number: usize) -> Producer {
         let id = unique(&format!("bare-{}-{number}", std::process::id()));
         let cluster = Cluster { brokers: self.brokers.clone(), settings: self.settings.clone() };
-        if !self.like_shards {
-            return kafka::transactional_producer(cluster, &id).expect("a producer can be made");
-        }
-        let producer = kafka::shard_producer(&cluster, &id, ANSWER, LINGER).expect("a producer can be made");
-        producer.init_transactions(ANSWER).expect("transactions can be had");
-        producer
+        kafka::transactional_producer(cluster, &id).expect("a producer can be made")
     }
 
     fn write(&self, producer: &Producer, record: &BorrowedMessage<'_>, body: &[u8]) {

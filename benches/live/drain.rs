@@ -95,9 +95,6 @@ fn bare_once(bench: &Bench, input: &Input<'_>) -> Figures {
     if let Some(settings) = bench.arguments.text("--librdkafka") {
         arguments.extend(["--librdkafka", settings]);
     }
-    if bench.arguments.has("--like-shards") {
-        arguments.push("--like-shards");
-    }
     let figures = measure::run_alone(&arguments.into_iter().map(str::to_owned).collect::<Vec<_>>());
     remove(bench, std::slice::from_ref(&output));
     figures

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::BaseRecord;
+use rdkafka::producer::{BaseRecord, Producer as _};
 use tidemark::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Refused, Times, Transactions};
 use tidemark::config;
 use tidemark::kafka::{self, Cluster, Producer};
@@ -27,6 +27,8 @@ use crate::measure::{Arguments, median};
 
 /// Of the records a second that the job makes without transactions.
 const RATE_TARGET: f64 = 0.85;
+/// As many bytes as a shard's own producer is handed at once.
+const REQUEST: usize = 800_000;
 /// Says to [`one_run`] that it is to leave them out.
 pub(crate) const WITHOUT: &str = "--without-transactions";
 
@@ -114,13 +116,10 @@ impl Brokers for Loose {
     }
 
     fn producer(&self, _id: &str, times: Times, _group: &str) -> Result<Box<dyn Transactions>> {
-        // As long a wait and as short a queue as a shard's own producer has.
+        // As long a wait as a shard's own producer has.
+        let linger = times.linger.as_millis().to_string();
         let mut cluster = self.cluster.clone();
-        for (name, value) in
-            [("linger.ms", times.linger.as_millis().to_string()), ("queue.buffering.max.kbytes", "8192".to_owned())]
-        {
-            cluster.settings.entry(name.to_owned()).or_insert(value);
-        }
+        cluster.settings.entry("linger.ms".to_owned()).or_insert(linger);
         let client = kafka::producer(cluster)?;
         Ok(Box::new(Untransacted { client, prepared: (Vec::new(), OwnedHeaders::new_with_capacity(0)) }))
     }
@@ -170,6 +169,15 @@ impl Transactions for Untransacted {
 
     fn offsets(&mut self, _offsets: &[(String, u32, u64)]) -> Result<(), Refused> {
         Ok(())
+    }
+
+    fn room(&self) -> usize {
+        REQUEST
+    }
+
+    fn is_writing(&self) -> bool {
+        self.client.poll(Duration::ZERO);
+        self.client.in_flight_count() > 0
     }
 
     fn flush(&mut self, slice: Duration) -> Result<(), Refused> {

@@ -101,9 +101,18 @@ impl Figures {
     }
 }
 
+/// One replay in a process of its own, its allocator set as `tidemark replay` sets it (`src/cli/memory.rs`).
+pub(crate) fn replay_alone(arguments: &[String]) -> Figures {
+    told_by(again(arguments).env("MIMALLOC_PURGE_DELAY", "2000"), arguments)
+}
+
 /// One run of this binary in a process of its own.
 pub(crate) fn run_alone(arguments: &[String]) -> Figures {
-    let output = again(arguments).stderr(Stdio::inherit()).output().expect("this binary can be started again");
+    told_by(&mut again(arguments), arguments)
+}
+
+fn told_by(command: &mut Command, arguments: &[String]) -> Figures {
+    let output = command.stderr(Stdio::inherit()).output().expect("this binary can be started again");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     Figures::told(&text).unwrap_or_else(|| panic!("{arguments:?} failed: {}", text.trim()))
 }

@@ -4,8 +4,8 @@
 //! done; each command is a few lines over `runtime`, `sources` and `report`.
 //!
 //! Reading order: `args` (what can be typed), then a file for each command (`run`, `replay`, `demo`, `generate`,
-//! `programme`, `examples` for `programme test`, `snapshot`); `print`, `progress` and `screen` are what they
-//! stand on.
+//! `programme`, `examples` for `programme test`, `snapshot`); `print`, `progress`, `screen` and `memory` are
+//! what they stand on.
 
 mod args;
 mod config;
@@ -13,6 +13,7 @@ mod demo;
 mod dlq;
 mod examples;
 mod generate;
+mod memory;
 mod print;
 mod programme;
 mod progress;

@@ -8,8 +8,8 @@ use tidemark_domain::defect::{Defect, Defects};
 use tidemark_domain::time::Instant;
 
 use super::args::Replay;
-use super::print;
 use super::progress::Terminal;
+use super::{memory, print};
 use crate::runtime::Failure;
 use crate::runtime::replay::{Options, Summary, Watcher, replay};
 
@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &Replay) -> Result<u8, Failure> {
             Failure::Usage(format!("--until {text} is not an RFC 3339 instant; write it like 2026-03-01T00:00:00Z"))
         })?),
     };
+    memory::keep(memory::REPLAY);
     let mut options = Options::new(arguments.programme.clone(), arguments.events.clone(), arguments.out.clone());
     options.workers = arguments.workers;
     options.until = until;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::{Run, Verify};
-use super::{config, print, replay};
+use super::{config, memory, print, replay};
 use crate::config::Mode;
 use crate::runtime::Failure;
 use crate::runtime::service::{self, Options, Outcome, World};
@@ -16,7 +16,7 @@ use crate::runtime::service::{self, Options, Outcome, World};
 /// # Errors
 /// Why it ended.
 pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
-    keep_memory();
+    memory::keep(memory::SERVICE);
     let mut config = config::load(&arguments.config)?;
     if let Some(workers) = arguments.workers {
         config.job.workers = workers;
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
             Ok(0)
         }
         Outcome::Changed => {
-            let cause = in_own_place();
+            let cause = memory::in_own_place(memory::SERVICE);
             Err(Failure::Failed(anyhow::anyhow!("cannot start anew to take in partitions: {cause}; start it again")))
         }
         Outcome::CutShort { snapshot } => {
@@ -81,33 +81,6 @@ pub(super) fn run(arguments: &Run) -> Result<u8, Failure> {
             print::tell(&format!("the drain was cut short as asked; {how}"));
             Ok(1)
         }
-    }
-}
-
-/// What the allocator is told, where the operator has not told it otherwise.
-///
-/// - How long it keeps memory that was given back, in ms. librdkafka asks for megabytes and gives them back many times a
-///   second; by the default of 10 ms they come from the system anew each time, zeroed: a sixth of all time.
-/// - No pages of 2 MiB. A client of Kafka has many threads, each of them a little memory of many sizes, and a page is
-///   resident as a whole once a byte of it was touched: a seventh of all memory.
-const MEMORY: [(&str, &str); 2] = [("MIMALLOC_PURGE_DELAY", "2000"), ("MIMALLOC_ALLOW_THP", "0")];
-
-/// Has memory kept as [`MEMORY`] says. The allocator reads that from the environment before `main`: so the process
-/// starts once more, in its own place. Where it cannot, it is slower, or larger, and otherwise the same.
-fn keep_memory() {
-    if MEMORY.iter().any(|(name, _)| std::env::var_os(name).is_none()) {
-        drop(in_own_place());
-    }
-}
-
-/// Starts this process once more, in its own place; gives why that is not possible.
-fn in_own_place() -> std::io::Error {
-    use std::os::unix::process::CommandExt as _;
-    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
-    let untold = MEMORY.into_iter().filter(|(name, _)| std::env::var_os(name).is_none());
-    match std::env::current_exe() {
-        Ok(program) => std::process::Command::new(program).args(words).envs(untold).exec(),
-        Err(cause) => cause,
     }
 }
 

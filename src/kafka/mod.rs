@@ -295,11 +295,10 @@ pub fn consumer(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
         .map_err(|cause| Error::of_client("cannot make a Kafka consumer", &cluster.brokers, &cause))
 }
 
-/// How long records of a producer that is no shard's wait for others, and how many kilobytes wait at most.
+/// How long records of a producer that is no shard's wait for others.
 const LINGER: Duration = Duration::from_millis(20);
+/// How many kilobytes wait in a producer at most. A shard hands over some eight hundred at once.
 const QUEUE_KBYTES: &str = "131072";
-/// How many kilobytes wait in a shard's producer at most.
-const SHARD_QUEUE_KBYTES: &str = "8192";
 
 /// A producer; a key goes to the partition that Kafka's Java clients would choose.
 pub type Producer = BaseProducer<Context>;
@@ -311,14 +310,14 @@ fn producer_config(cluster: &Cluster) -> ClientConfig {
 }
 
 /// How records are put together, where nobody has said otherwise.
-fn batching(config: &mut ClientConfig, linger: Duration, queue_kbytes: &str) {
+fn batching(config: &mut ClientConfig, linger: Duration) {
     let linger = linger.as_millis().to_string();
     let settings = [
         ("compression.type", "lz4"),
         ("linger.ms", linger.as_str()),
         ("batch.num.messages", "100000"),
         ("queue.buffering.max.messages", "1000000"),
-        ("queue.buffering.max.kbytes", queue_kbytes),
+        ("queue.buffering.max.kbytes", QUEUE_KBYTES),
     ];
     unless_set(config, &settings);
 }
@@ -330,7 +329,7 @@ fn batching(config: &mut ClientConfig, linger: Duration, queue_kbytes: &str) {
 pub fn producer(cluster: impl Into<Cluster>) -> Result<Producer, Error> {
     let cluster = cluster.into();
     let mut config = producer_config(&cluster);
-    batching(&mut config, LINGER, QUEUE_KBYTES);
+    batching(&mut config, LINGER);
     let client = config.create_with_context(Context::default());
     client.map_err(|cause| Error::of_client("cannot make a Kafka producer", &cluster.brokers, &cause))
 }
@@ -347,7 +346,7 @@ pub fn shard_producer(cluster: &Cluster, id: &str, timeout: Duration, linger: Du
         .set("transactional.id", id)
         .set("transaction.timeout.ms", timeout.as_millis().to_string())
         .set_log_level(RDKafkaLogLevel::Error);
-    batching(&mut config, linger, SHARD_QUEUE_KBYTES);
+    batching(&mut config, linger);
     let client = config.create_with_context(Context::default());
     client.map_err(|cause| Error::of_client(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause))
 }
@@ -360,7 +359,7 @@ pub fn transactional_producer(cluster: impl Into<Cluster>, id: &str) -> Result<P
     let cluster = cluster.into();
     let mut config = producer_config(&cluster);
     config.set("transactional.id", id);
-    batching(&mut config, LINGER, QUEUE_KBYTES);
+    batching(&mut config, LINGER);
     let failed = |cause| Error::of_client(&format!("cannot make the Kafka producer {id}"), &cluster.brokers, &cause);
     let producer: Producer = config.create_with_context(Context::default()).map_err(failed)?;
     producer.init_transactions(PATIENCE).map_err(failed)?;
@@ -484,8 +483,8 @@ mod tests {
         let settings = [("linger.ms", "7"), ("compression.codec", "zstd"), ("client.id", "x"), ("partitioner", "random")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let mut config = producer_config(&Cluster { brokers: "k:9092".to_owned(), settings });
-        batching(&mut config, LINGER, SHARD_QUEUE_KBYTES);
+        batching(&mut config, LINGER);
         let found = ["linger.ms", "compression.type", "client.id", "partitioner", "queue.buffering.max.kbytes"];
-        assert_eq!(found.map(|name| config.get(name)), [Some("7"), None, Some("x"), Some("murmur2_random"), Some("8192")]);
+        assert_eq!(found.map(|name| config.get(name)), [Some("7"), None, Some("x"), Some("murmur2_random"), Some("131072")]);
     }
 }

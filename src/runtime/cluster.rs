@@ -19,6 +19,9 @@ use crate::sources::{Partition, Source};
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How many bytes of keys, bodies and headers a shard hands over at once: with their framing what goes to one partition is
+/// one request then, of which brokers take a megabyte.
+const REQUEST: usize = 800_000;
 /// How long offsets of sources may take to be handed over.
 const OFFSETS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -305,7 +308,11 @@ impl Transactions for Transactional {
         if let Some(partition) = record.partition {
             message = message.partition(partition.cast_signed());
         }
-        kafka::send(&self.client, message).map_err(|error| Refused { what: error.to_string(), kind: Kind::Unclear })
+        kafka::send(&self.client, message).map_err(|error| {
+            // Why a transaction is lost is told to any call that does not fit; this one never does.
+            let lost = self.client.begin_transaction().map_err(|cause| refused("", &cause).kind);
+            Refused { what: error.to_string(), kind: lost.err().unwrap_or(Kind::Unclear) }
+        })
     }
 
     fn offsets(&mut self, offsets: &[(String, u32, u64)]) -> Result<(), Refused> {
@@ -317,6 +324,16 @@ impl Transactions for Transactional {
             added.map_err(|error| failed(&error))?;
         }
         self.client.send_offsets_to_transaction(&list, group, OFFSETS_WITHIN).map_err(|error| failed(&error))
+    }
+
+    fn room(&self) -> usize {
+        REQUEST
+    }
+
+    fn is_writing(&self) -> bool {
+        // What the client has to say counts as well until it is heard.
+        self.client.poll(Duration::ZERO);
+        self.client.in_flight_count() > 0
     }
 
     fn flush(&mut self, slice: Duration) -> Result<(), Refused> {

@@ -124,6 +124,12 @@ impl Lane {
         Self { shard, blocks: FREE.take(), proof: Proof::default() }
     }
 
+    /// How many bytes its facts and their keys have.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.blocks.iter().map(|block| block.bytes.len() + block.keys.len()).sum()
+    }
+
     /// Gives its memory back.
     pub fn recycle(mut self) {
         let mut bytes = 0;

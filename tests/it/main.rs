@@ -30,6 +30,8 @@ mod contracts;
 mod defects;
 /// What the fuzz targets try for minutes, tried for seconds.
 mod fuzzed;
+/// What a shard hands to its producer at once.
+mod handed_over;
 /// Kafka gives the same facts as files.
 mod kafka_replay;
 /// Kafka as a source, on a real broker.
@@ -38,8 +40,9 @@ mod kafka_source;
 mod killed;
 /// The pipeline agrees with the auditor.
 mod oracle;
-/// What a run leaves behind.
+/// The last transaction of a shard, read back.
 mod read_back;
+/// What a run leaves behind.
 mod results;
 /// The same facts for any workers, epochs and allowed disorder.
 mod same_facts;

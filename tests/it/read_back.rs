@@ -15,7 +15,7 @@ use tidemark::sinks::{Proof, Topic};
 use tidemark::sources::{Partition, Source};
 
 /// One topic's records: partition, broker's time, shard, epoch.
-struct Held(Vec<(u32, i64, u32, Epoch)>);
+pub(crate) struct Held(pub(crate) Vec<(u32, i64, u32, Epoch)>);
 
 const TOPIC: Topic = Topic::PointsLedger;
 
@@ -73,10 +73,9 @@ impl Brokers for Held {
     }
 }
 
-/// What is said of a job of two shards whose first has published `count` records with its second commit, and whose
-/// topics had one partition when it began.
-fn said(held: Held, count: u64, new: bool) -> Result<Vec<String>> {
-    let outputs = Outputs {
+/// Where a job of two shards publishes.
+pub(crate) fn outputs(held: Held) -> Outputs {
+    Outputs {
         machine: Machine::default(),
         brokers: Arc::new(held),
         job: "j".to_owned(),
@@ -86,7 +85,13 @@ fn said(held: Held, count: u64, new: bool) -> Result<Vec<String>> {
         commit_interval: Duration::from_secs(1),
         cloudevents: BTreeMap::new(),
         partitions: vec![1; Topic::ALL.len()],
-    };
+    }
+}
+
+/// What is said of a job of two shards whose first has published `count` records with its second commit, and whose
+/// topics had one partition when it began.
+fn said(held: Held, count: u64, new: bool) -> Result<Vec<String>> {
+    let outputs = outputs(held);
     let mut proof = Proof::default();
     (0..count).for_each(|_| proof.add(TOPIC, b"default:p", b"{}"));
     let before = ProgressRecord::after(None, 1, 10, None, Proof::default());

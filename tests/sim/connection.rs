@@ -8,17 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use thiserror::Error;
-use tidemark::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Times, Transactions, unreadable};
-use tidemark::murmur2::murmur2;
+use tidemark::brokers::{Brokers, Each, End, Place, Record, Refused, Times, Transactions, unreadable};
 use tidemark::sources::{self, Batch, Partition, Position, Source};
 
-use super::log::{CommittedRecord, Log, State, Writer};
+use super::log::Log;
+use super::producer::Producer;
 use super::weather::{Call, Fault, Weather};
 
 /// How long others have the turn at each call.
-const TURN: Duration = Duration::from_micros(50);
-/// Of so many records that are sent, one gives the turn away.
-const RECORDS_A_TURN: u64 = 16;
+pub(super) const TURN: Duration = Duration::from_micros(50);
 /// One look where something is waited for.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long a read of a followed partition waits for a record that is known to come.
@@ -35,19 +33,19 @@ pub(super) struct Connection {
 /// The log did not answer: not the fault of what was read from it.
 #[derive(Debug, Error)]
 #[error("{0}")]
-struct Theirs(String);
+pub(super) struct Theirs(pub(super) String);
 
 fn dead() -> Theirs {
     Theirs("the process is dead".to_owned())
 }
 
 /// Waits.
-fn rest(weather: &dyn Weather, time: Duration) -> Result<(), Theirs> {
+pub(super) fn rest(weather: &dyn Weather, time: Duration) -> Result<(), Theirs> {
     if weather.rest(time) && !weather.is_dead() { Ok(()) } else { Err(dead()) }
 }
 
 /// What befalls a call that is to be done; an error where nothing is to be done.
-fn befalls(weather: &dyn Weather, call: Call) -> Result<Answer, Theirs> {
+pub(super) fn befalls(weather: &dyn Weather, call: Call) -> Result<Answer, Theirs> {
     match weather.fault(call) {
         Some(Fault::Refused) => Err(Theirs(format!("{call:?}: refused"))),
         Some(Fault::Late(time)) => rest(weather, time).map(|()| Answer::Given),
@@ -58,13 +56,13 @@ fn befalls(weather: &dyn Weather, call: Call) -> Result<Answer, Theirs> {
 
 /// What becomes of a call's answer.
 #[derive(Clone, Copy, Debug)]
-enum Answer {
+pub(super) enum Answer {
     Given,
     Lost(Call),
 }
 
 impl Answer {
-    fn of<T>(self, what: T) -> Result<T, Theirs> {
+    pub(super) fn of<T>(self, what: T) -> Result<T, Theirs> {
         match self {
             Self::Given => Ok(what),
             Self::Lost(call) => Err(Theirs(format!("{call:?}: the answer is lost"))),
@@ -183,17 +181,7 @@ impl Brokers for Connection {
     }
 
     fn producer(&self, id: &str, times: Times, _group: &str) -> Result<Box<dyn Transactions>> {
-        Ok(Box::new(Producer {
-            log: Arc::clone(&self.log),
-            weather: Arc::clone(&self.weather),
-            id: id.to_owned(),
-            timeout: times.transaction,
-            epoch: None,
-            begun: false,
-            decided: false,
-            spoiled: false,
-            sent: 0,
-        }))
+        Ok(Box::new(Producer::new(&self.log, &self.weather, id, times.transaction)))
     }
 
     fn is_theirs(&self, error: &anyhow::Error) -> bool {
@@ -289,210 +277,5 @@ impl Source for Followed {
             waited += LOOK;
         }
         Ok(false)
-    }
-}
-
-/// A producer with transactions.
-struct Producer {
-    log: Arc<Log>,
-    weather: Arc<dyn Weather>,
-    id: String,
-    timeout: Duration,
-    /// None before it has the id.
-    epoch: Option<u64>,
-    /// Whether it is in a transaction.
-    begun: bool,
-    /// Whether that is decided.
-    decided: bool,
-    /// Whether it is good for nothing more: what became of its commit is not known.
-    spoiled: bool,
-    sent: u64,
-}
-
-fn refused(kind: Kind, what: &str) -> Refused {
-    Refused { what: what.to_owned(), kind }
-}
-
-impl From<Theirs> for Refused {
-    fn from(error: Theirs) -> Self {
-        Self { what: error.0, kind: Kind::Unclear }
-    }
-}
-
-impl Producer {
-    /// Lets others have a turn.
-    fn turn(&self) -> Result<(), Refused> {
-        if self.spoiled {
-            return Err(refused(Kind::Unclear, "what became of this producer's transaction is not known"));
-        }
-        Ok(rest(&*self.weather, TURN)?)
-    }
-
-    /// Lets others have a turn, then says what befalls a call.
-    fn enter(&self, call: Call) -> Result<Answer, Refused> {
-        self.turn()?;
-        Ok(befalls(&*self.weather, call)?)
-    }
-
-    /// Who it is to the log, where it still is somebody.
-    fn writer(&self, state: &State) -> Result<Writer<'_>, Refused> {
-        let Some(epoch) = self.epoch else { return Err(refused(Kind::Unclear, "the transactional id was not taken")) };
-        let writer = Writer { id: &self.id, epoch, timeout: self.timeout };
-        if state.is_current(writer) {
-            return Ok(writer);
-        }
-        Err(refused(Kind::Fenced, &format!("somebody else has the transactional id {}, or took its transaction", self.id)))
-    }
-
-    fn in_transaction(&self) -> Result<(), Refused> {
-        if self.begun && !self.decided { Ok(()) } else { Err(refused(Kind::Unclear, "no transaction is open here")) }
-    }
-
-    /// Waits for the markers of what is decided.
-    fn decided_within(&mut self, slice: Duration) -> Result<(), Refused> {
-        let now = self.weather.now();
-        let due = {
-            let state = self.log.at(now);
-            self.writer(&state)?;
-            state.outstanding(&self.id)
-        };
-        if let Some(due) = due {
-            rest(&*self.weather, due.saturating_sub(now).min(slice))?;
-            let state = self.log.at(self.weather.now());
-            self.writer(&state)?;
-            if state.outstanding(&self.id).is_some() {
-                return Err(refused(Kind::Again, "the commit is not done yet"));
-            }
-        }
-        (self.begun, self.decided) = (false, false);
-        Ok(())
-    }
-}
-
-impl Transactions for Producer {
-    fn init(&mut self, slice: Duration) -> Result<(), Refused> {
-        let answer = self.enter(Call::Init)?;
-        let now = self.weather.now();
-        let mut taken = self.log.at(now).take(&self.id);
-        if let Err(due) = taken {
-            rest(&*self.weather, due.saturating_sub(now).min(slice))?;
-            taken = self.log.at(self.weather.now()).take(&self.id);
-        }
-        let Ok(epoch) = taken else {
-            return Err(refused(Kind::Again, "the markers of a transaction that is decided are not written yet"));
-        };
-        (self.begun, self.decided) = (false, false);
-        self.epoch = Some(answer.of(epoch)?);
-        Ok(())
-    }
-
-    fn begin(&mut self) -> Result<(), Refused> {
-        let answer = self.enter(Call::Begin)?;
-        if self.begun {
-            return Err(refused(Kind::Unclear, "a transaction is open"));
-        }
-        // A commit may have been answered before its markers were written: the next transaction waits for them.
-        loop {
-            let state = self.log.at(self.weather.now());
-            self.writer(&state)?;
-            if state.outstanding(&self.id).is_none() {
-                break;
-            }
-            drop(state);
-            rest(&*self.weather, Duration::from_millis(1))?;
-        }
-        self.begun = true;
-        Ok(answer.of(())?)
-    }
-
-    fn send(&mut self, record: Outgoing<'_>) -> Result<(), Refused> {
-        self.sent += 1;
-        if self.sent.is_multiple_of(RECORDS_A_TURN) {
-            self.turn()?;
-        } else if self.spoiled || self.weather.is_dead() {
-            return Err(refused(Kind::Unclear, "this producer takes nothing more"));
-        }
-        let answer = befalls(&*self.weather, Call::Send)?;
-        self.in_transaction()?;
-        let mut state = self.log.at(self.weather.now());
-        let writer = self.writer(&state)?;
-        let count = state.partitions(record.topic).max(1);
-        let partition = record.partition.unwrap_or_else(|| (murmur2(record.key) & 0x7fff_ffff) % count);
-        let stored = CommittedRecord {
-            offset: 0,
-            timestamp_ms: self.weather.wall_ms(),
-            key: record.key.to_vec(),
-            body: record.body.to_vec(),
-            headers: record
-                .headers
-                .iter()
-                .chain(record.own)
-                .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
-                .collect(),
-        };
-        if state.write(writer, &(record.topic.to_owned(), partition), stored).is_none() {
-            return Err(refused(Kind::Unclear, &format!("topic {} has no partition {partition}", record.topic)));
-        }
-        Ok(answer.of(())?)
-    }
-
-    fn offsets(&mut self, offsets: &[(String, u32, u64)]) -> Result<(), Refused> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let answer = self.enter(Call::Offsets)?;
-        self.in_transaction()?;
-        let mut state = self.log.at(self.weather.now());
-        let writer = self.writer(&state)?;
-        state.enlist(writer);
-        Ok(answer.of(())?)
-    }
-
-    /// Only time can fail it: a producer that was fenced has nothing left to write, and its commit says so. A dead
-    /// process has nothing left either: who asks in a loop is not kept.
-    fn flush(&mut self, slice: Duration) -> Result<(), Refused> {
-        if self.spoiled || !self.weather.rest(TURN) || self.weather.is_dead() {
-            return Ok(());
-        }
-        match self.weather.fault(Call::Flush) {
-            Some(Fault::Late(time)) if time <= slice => {
-                let _alive = self.weather.rest(time);
-            }
-            Some(Fault::Refused | Fault::Late(_)) if self.weather.rest(slice) => {
-                return Err(refused(Kind::Unclear, "the records are not delivered in time"));
-            }
-            Some(Fault::Lost) if !self.weather.is_dead() => {
-                return Err(refused(Kind::Unclear, "whether the records are delivered is not known"));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, slice: Duration) -> Result<(), Refused> {
-        self.turn()?;
-        if !self.decided {
-            self.in_transaction()?;
-            let fault = self.weather.fault(Call::Commit);
-            let late = if let Some(Fault::Late(time)) = fault { time } else { Duration::ZERO };
-            let now = self.weather.now();
-            let mut state = self.log.at(now);
-            self.writer(&state)?;
-            if fault != Some(Fault::Refused) {
-                state.decide(&self.id, now + late);
-            }
-            drop(state);
-            if matches!(fault, Some(Fault::Refused | Fault::Lost)) {
-                self.spoiled = true;
-                return Err(refused(Kind::Unclear, "the commit's outcome is not known"));
-            }
-            // Half of those that are late are answered once they are decided.
-            if late.as_millis() % 2 == 1 {
-                self.begun = false;
-                return Ok(());
-            }
-            self.decided = true;
-        }
-        self.decided_within(slice)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing happens by itself: whoever comes says what time it is, and what was due by then happens first.
 //!
-//! Owns: what is written, and who has which transactional id. Does not own: what befalls a call; that is `connection`.
+//! Owns: what is written, and who has which transactional id. Does not own: what befalls a call; that is `connection` and `producer`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

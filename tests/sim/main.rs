@@ -26,6 +26,7 @@ mod cases;
 mod connection;
 mod input;
 mod log;
+mod producer;
 #[allow(dead_code, reason = "the other tests use more of it")]
 #[path = "../it/results.rs"]
 mod results;

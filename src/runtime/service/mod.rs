@@ -60,6 +60,7 @@ use crate::runtime::store::Store;
 use crate::runtime::{Failure, complete};
 use crate::sinks::Proof;
 use crate::sinks::kafka::Surroundings;
+use crate::sinks::kafka::held::Held;
 use crate::sinks::kafka::shard::{Gauge, Shard};
 
 /// How far logical time goes in one epoch at most, in ms: an hour.
@@ -185,7 +186,7 @@ fn shards(options: &Options, begun: &mut Begun, bound: &Arc<AtomicU64>, control:
             stop: Arc::new(move || stop.stopped()),
             gauge: Arc::clone(&gauge),
             producer: Some(producer),
-            held: Vec::new(),
+            held: Held::default(),
             proof: Proof::default(),
             open: false,
             trouble: None,

@@ -8,8 +8,9 @@
 //! Owns: the transactions, the progress topic, what is read back. Does not own: which epochs are bound, and
 //! what a process does that is superseded.
 //!
-//! Reading order: this file, `progress`, `tail`, `shard`.
+//! Reading order: this file, `progress`, `tail`, `held`, `shard`.
 
+pub mod held;
 pub mod progress;
 pub mod shard;
 pub mod tail;
@@ -27,7 +28,7 @@ use crate::machine::Machine;
 /// have been seen to need 8 s more.
 pub(crate) const SWEPT_WITHIN: Duration = Duration::from_secs(45);
 const LINGER_MIN: Duration = Duration::from_millis(5);
-const LINGER_MAX: Duration = Duration::from_millis(200);
+const LINGER_MAX: Duration = Duration::from_millis(20);
 
 /// Where a job publishes.
 #[derive(Clone)]
@@ -90,10 +91,10 @@ impl Outputs {
         self.transaction_timeout + SWEPT_WITHIN
     }
 
-    /// How long a shard's producer takes over things. What is sent just before a commit waits as long as the rest, so that
-    /// is a tenth of the time between two commits; it is what makes large requests of many small records.
+    /// How long a shard's producer takes over things. Records wait for others as long as it takes to hand over what is one
+    /// request, and a little more. What is sent just before a commit waits as long as the rest.
     fn times(&self) -> Times {
-        let linger = (self.commit_interval / 10).clamp(LINGER_MIN, LINGER_MAX);
+        let linger = (self.commit_interval / 25).clamp(LINGER_MIN, LINGER_MAX);
         Times { transaction: self.transaction_timeout, linger }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use super::held::Held;
 use super::progress::ProgressRecord;
 use super::{Outputs, Surroundings, tail};
 use crate::brokers::{Kind, Outgoing, Refused, Transactions};
@@ -13,10 +14,13 @@ use crate::epoch::Epoch;
 use crate::kafka;
 use crate::machine::{Defect, Machine};
 use crate::runtime::Failure;
-use crate::sinks::{Lane, Proof, Topic};
+use crate::sinks::{Lane, Proof};
 
 /// How long one call to a producer may take before it is made again.
 const SLICE: Duration = Duration::from_secs(2);
+
+/// As many bytes of facts may wait for what is on its way.
+const MUCH: usize = 8_000_000;
 
 /// How long one producer asks for its transactional id before another one is made.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -78,8 +82,8 @@ pub struct Shard {
     pub gauge: Arc<Gauge>,
     /// A producer that has the shard's transactional id.
     pub producer: Option<Box<dyn Transactions>>,
-    /// What was sent and is not visible yet.
-    pub held: Vec<(Epoch, Box<Lane>)>,
+    /// What is not visible yet.
+    pub held: Held,
     /// What that proves; during a replay, what came out since the last progress record.
     pub proof: Proof,
     /// Whether a transaction is open.
@@ -122,7 +126,7 @@ impl Shard {
         self.last.as_ref().map_or(0, |last| last.epoch)
     }
 
-    /// Takes an epoch: one that is visible already is compared, any other is sent.
+    /// Takes an epoch: one that is visible already is compared, any other is held, and handed over by and by.
     fn take(&mut self, epoch: Epoch, lane: Option<Box<Lane>>) -> Result<(), Failure> {
         if let Some(lane) = &lane {
             self.proof.add_all(lane.proof);
@@ -135,11 +139,9 @@ impl Shard {
             return self.compare(epoch);
         }
         let Some(lane) = lane else { return Ok(()) };
-        let sent = self.send(epoch, &lane);
-        self.outputs.machine.pass("epoch.sent");
-        self.held.push((epoch, lane));
+        self.held.push(epoch, lane);
         // It is mended at the commit: until then nothing is visible.
-        if let Err(refused) = sent {
+        if let Err(refused) = self.keep_up() {
             self.trouble.get_or_insert(refused.what);
             self.producer = None;
         }
@@ -184,24 +186,27 @@ impl Shard {
         Ok(producer.as_mut())
     }
 
-    fn send(&mut self, epoch: Epoch, lane: &Lane) -> Result<(), Refused> {
-        let outputs = Arc::clone(&self.outputs);
-        let (epoch, shard) = (epoch.to_string(), self.number.to_string());
-        let producer = self.begun()?;
-        let plain = [("tm-epoch", epoch.as_str()), ("tm-shard", shard.as_str())];
-        for (topic, block) in Topic::ALL.into_iter().zip(&lane.blocks) {
-            let name = outputs.topic(topic);
-            let cloudevents = outputs.has_cloudevents(topic);
-            for (key, body) in block.records() {
-                let record = Outgoing { topic: &name, partition: None, key, body, headers: &plain, own: &[] };
-                if cloudevents {
-                    producer.send(Outgoing { own: &cloud(key, body), ..record })?;
-                } else {
-                    producer.send(record)?;
-                }
-            }
+    /// Hands over what may go now. What comes while something is on its way goes later, with another epoch or with the
+    /// commit. Where that has become much it is waited for, so that in the end whoever makes facts waits.
+    fn keep_up(&mut self) -> Result<(), Refused> {
+        let since = self.outputs.machine.now();
+        while self.held.waiting() > MUCH {
+            self.written(since)?;
+            self.hand_over()?;
         }
-        Ok(())
+        if self.producer.as_ref().is_some_and(|producer| producer.is_writing()) {
+            return Ok(());
+        }
+        self.hand_over()
+    }
+
+    /// Hands over what waits, as much as goes at once.
+    fn hand_over(&mut self) -> Result<(), Refused> {
+        let mut held = std::mem::take(&mut self.held);
+        let (outputs, number) = (Arc::clone(&self.outputs), self.number);
+        let done = self.begun().and_then(|producer| held.hand_over(producer, &outputs, number));
+        self.held = held;
+        done
     }
 
     /// Makes everything up to an epoch visible; false where the process is to end first.
@@ -258,9 +263,7 @@ impl Shard {
         self.outputs.machine.pass("commit.done");
         self.last = Some(record);
         self.open = false;
-        for (_, lane) in self.held.drain(..) {
-            lane.recycle();
-        }
+        self.held.recycle();
         Ok(true)
     }
 
@@ -294,13 +297,11 @@ impl Shard {
 
     /// Sends what is held once more, in a new transaction, and commits it.
     fn again(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Refused> {
-        let held = std::mem::take(&mut self.held);
+        self.held.rewind();
         if self.outputs.machine.has(Defect::HeldIsForgotten) {
-            return self.attempt(record, commit);
+            self.held = Held::default();
         }
-        let sent = held.iter().try_for_each(|(epoch, lane)| self.send(*epoch, lane));
-        self.held = held;
-        sent.and_then(|()| self.attempt(record, commit))
+        self.attempt(record, commit)
     }
 
     fn attempt(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Refused> {
@@ -310,9 +311,14 @@ impl Shard {
         let (topic, body) = (outputs.progress_topic(), record.write());
         let machine = self.outputs.machine.clone();
         machine.pass("commit.begins");
+        let since = machine.now();
+        while self.held.waits() {
+            self.written(since)?;
+            self.hand_over()?;
+        }
         if machine.has(Defect::ProgressApart) {
             self.begun()?;
-            self.finish()?;
+            self.finish(since)?;
             self.open = false;
         }
         let producer = self.begun()?;
@@ -327,31 +333,41 @@ impl Shard {
         machine.pass("commit.progress-sent");
         producer.offsets(&commit.offsets)?;
         machine.pass("commit.offsets-sent");
-        self.finish()
+        self.finish(since)
+    }
+
+    /// Waits until all that was handed over is written, however long that takes: in slices, so that it can be told to end.
+    fn written(&mut self, since: Duration) -> Result<(), Refused> {
+        self.until_late(since, |producer| producer.flush(SLICE), |_| true)
     }
 
     /// Commits what was sent.
-    fn finish(&mut self) -> Result<(), Refused> {
-        let machine = self.outputs.machine.clone();
-        let (begun, limit, stop) = (machine.now(), self.outputs.transaction_timeout, Arc::clone(&self.stop));
-        let late = || stop() || machine.now() - begun > limit;
+    fn finish(&mut self, since: Duration) -> Result<(), Refused> {
+        // A commit waits for every record itself, and cannot be told to end.
+        self.written(since)?;
+        // The same call again is what librdkafka asks for, until the transaction's own time is over.
+        self.until_late(since, |producer| producer.commit(SLICE), |refused| refused.kind == Kind::Again)
+    }
+
+    /// Calls the producer again and again while its refusal is one to wait for, until the transaction's time is over.
+    fn until_late(
+        &mut self,
+        since: Duration,
+        call: impl Fn(&mut dyn Transactions) -> Result<(), Refused>,
+        waits: impl Fn(&Refused) -> bool,
+    ) -> Result<(), Refused> {
+        let Some(producer) = &mut self.producer else { return Ok(()) };
         let mut silence = kafka::Silence::default();
         silence.lasts();
-        let (notice, address, number) = (Arc::clone(&self.surroundings.notice), self.outputs.brokers.address(), self.number);
-        let mut wait = |refused: &Refused| tell_of(&mut silence, &notice, address, number, &refused.what);
-        let Some(producer) = &mut self.producer else { return Ok(()) };
-        // A commit first waits for every record to be delivered, however long that takes: in slices, so that it can be
-        // told to end.
-        while let Err(refused) = producer.flush(SLICE) {
-            if late() {
-                return Err(refused);
-            }
-            wait(&refused);
-        }
         loop {
-            match producer.commit(SLICE) {
-                // The same call again is what librdkafka asks for, until the transaction's own time is over.
-                Err(refused) if refused.kind == Kind::Again && !late() => wait(&refused),
+            match call(producer.as_mut()) {
+                Err(refused)
+                    if waits(&refused)
+                        && !(self.stop)()
+                        && self.outputs.machine.now() - since <= self.outputs.transaction_timeout =>
+                {
+                    tell_of(&mut silence, &self.surroundings.notice, self.outputs.brokers.address(), self.number, &refused.what);
+                }
                 done => return done,
             }
         }
@@ -446,55 +462,5 @@ pub fn new_producer(
             Err(refused) if refused.kind == Kind::Again && machine.now() - begun < PATIENCE && !stop() => {}
             Err(refused) => return Err(refused.into()),
         }
-    }
-}
-
-/// The `CloudEvents` headers of a fact: whom it is about, which is its key, and what its body says of it.
-fn cloud<'r>(key: &'r [u8], body: &'r [u8]) -> Vec<(&'r str, &'r str)> {
-    let text = std::str::from_utf8(body).unwrap_or("");
-    // Within a text a quote has a backslash before it: there is no such member in one.
-    let value = |name: &str| text.split_once(name)?.1.split_once('"').map(|(value, _)| value);
-    let mut all = Vec::with_capacity(7);
-    all.extend([("ce_specversion", "1.0"), ("ce_source", "/tidemark"), ("content-type", "application/json")]);
-    let members = [("ce_id", "\"event_id\":\""), ("ce_type", "\"event_type\":\""), ("ce_time", "\"occurred_at\":\"")];
-    for (header, name) in members {
-        all.extend(value(name).map(|found| (header, found)));
-    }
-    all.extend(std::str::from_utf8(key).ok().map(|subject| ("ce_subject", subject)));
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_headers_of_cloudevents_are_those_of_the_fact_whatever_a_player_is_called() {
-        for player in ["p42", "x\\\"occurred_at", "a\\\"occurred_at\\\":\\\"2020", ",\\\"event_id\\\":\\\""] {
-            // An `Audited` is in the order of its members' names.
-            for body in [
-                format!(
-                    r#"{{"event_id":"u-1","event_type":"TierChanged","player_id":"{player}","cause_event_id":"e-1","occurred_at":"2026-03-01T10:00:00.000Z"}}"#
-                ),
-                format!(
-                    r#"{{"action":"StatusForce","actor":"{player}","cause_event_id":"e-1","event_id":"u-1","event_type":"TierChanged","occurred_at":"2026-03-01T10:00:00.000Z","player_id":"{player}"}}"#
-                ),
-            ] {
-                let found = cloud(b"b1:p42", body.as_bytes());
-                assert_eq!(
-                    found[2..],
-                    [
-                        ("content-type", "application/json"),
-                        ("ce_id", "u-1"),
-                        ("ce_type", "TierChanged"),
-                        ("ce_time", "2026-03-01T10:00:00.000Z"),
-                        ("ce_subject", "b1:p42"),
-                    ],
-                    "{body}"
-                );
-            }
-        }
-        let letter = br#"{"event_id":"u-2","event_type":"DeadLetter","kind":"size","original_event_id":"e-1"}"#;
-        assert_eq!(cloud(b"bets.v1:3", letter)[3..], [("ce_id", "u-2"), ("ce_type", "DeadLetter"), ("ce_subject", "bets.v1:3")]);
     }
 }

@@ -35,7 +35,8 @@ fn failed(rig: &Rig) -> String {
 
 #[test]
 fn over_tls_with_a_password_and_rights_it_publishes_what_a_replay_gives_and_without_them_it_says_what_is_missing() {
-    let casino = casino(20_000, 91);
+    // A commit of several requests.
+    let casino = casino(60_000, 91);
     let wanted = replayed(&casino);
     let broker = Broker::secured();
     let rig = Rig::new(broker.address(), "secured", &casino, SETTINGS);
