@@ -12,7 +12,7 @@ use crate::read_back::{Held as Nothing, outputs};
 /// How many bytes are handed over at once.
 const ROOM: usize = 800_000;
 
-/// A producer that writes down what it is given: topic, key, epoch, size of key and body.
+/// A producer that writes down what it is given: topic, key, epoch, size of key, body and headers of its own.
 #[derive(Default)]
 struct Book {
     lines: Vec<(String, String, Epoch, usize)>,
@@ -35,7 +35,8 @@ impl Transactions for Book {
         }
         let key = String::from_utf8(record.key.to_vec()).unwrap();
         let epoch = record.headers.iter().find(|header| header.0 == "tm-epoch").unwrap().1.parse().unwrap();
-        self.lines.push((record.topic.to_owned(), key, epoch, record.key.len() + record.body.len()));
+        let own: usize = record.own.iter().map(|(header, value)| header.len() + value.len()).sum();
+        self.lines.push((record.topic.to_owned(), key, epoch, record.key.len() + record.body.len() + own));
         Ok(())
     }
 
