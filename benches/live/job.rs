@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::producer::BaseRecord;
+use tidemark::cli::memory;
 use tidemark::kafka::{self, Cluster};
 use tidemark::sinks::Topic;
 use tidemark::sources::casino::Casino;
@@ -155,7 +156,7 @@ impl<'a> Job<'a> {
     pub(crate) fn inside(&self, workers: u64, more: &[&str]) -> Service {
         let config = self.config().display().to_string();
         let mut command = measure::again(&["--config", &config, "--workers", &workers.to_string()].map(str::to_owned));
-        command.args(more).envs([("MIMALLOC_PURGE_DELAY", "2000"), ("MIMALLOC_ALLOW_THP", "0")]).stdin(Stdio::null());
+        command.args(more).envs(memory::SERVICE.iter().copied()).stdin(Stdio::null());
         Service::start(command)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::producer::BaseRecord;
 use tidemark::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Refused, Times, Transactions};
 use tidemark::config;
 use tidemark::kafka::{self, Cluster, Producer};
@@ -27,8 +27,6 @@ use crate::measure::{Arguments, median};
 
 /// Of the records a second that the job makes without transactions.
 const RATE_TARGET: f64 = 0.85;
-/// As many bytes as a shard's own producer is handed at once.
-const REQUEST: usize = 800_000;
 /// Says to [`one_run`] that it is to leave them out.
 pub(crate) const WITHOUT: &str = "--without-transactions";
 
@@ -172,12 +170,11 @@ impl Transactions for Untransacted {
     }
 
     fn room(&self) -> usize {
-        REQUEST
+        kafka::REQUEST
     }
 
     fn is_writing(&self) -> bool {
-        self.client.poll(Duration::ZERO);
-        self.client.in_flight_count() > 0
+        kafka::is_writing(&self.client)
     }
 
     fn flush(&mut self, slice: Duration) -> Result<(), Refused> {

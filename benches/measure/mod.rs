@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use tidemark::cli::memory;
+
 /// The first argument of a process that does one measured run and says what it took.
 pub(crate) const ONE_RUN: &str = "one-run";
 
@@ -101,9 +103,9 @@ impl Figures {
     }
 }
 
-/// One replay in a process of its own, its allocator set as `tidemark replay` sets it (`src/cli/memory.rs`).
+/// One replay in a process of its own, its allocator set as `tidemark replay` sets it.
 pub(crate) fn replay_alone(arguments: &[String]) -> Figures {
-    told_by(again(arguments).env("MIMALLOC_PURGE_DELAY", "2000"), arguments)
+    told_by(again(arguments).envs(memory::REPLAY.iter().copied()), arguments)
 }
 
 /// One run of this binary in a process of its own.

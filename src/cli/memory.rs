@@ -6,7 +6,7 @@
 use std::os::unix::process::CommandExt as _;
 
 /// The name and the value of a variable that the allocator reads.
-type Setting = (&'static str, &'static str);
+pub type Setting = (&'static str, &'static str);
 
 /// How long memory that was given back is kept, in ms.
 ///
@@ -21,9 +21,9 @@ const KEPT: Setting = ("MIMALLOC_PURGE_DELAY", "2000");
 const SMALL_PAGES: Setting = ("MIMALLOC_ALLOW_THP", "0");
 
 /// Of a process that reads its input to the end and ends.
-pub(super) const REPLAY: &[Setting] = &[KEPT];
+pub const REPLAY: &[Setting] = &[KEPT];
 /// Of the service.
-pub(super) const SERVICE: &[Setting] = &[KEPT, SMALL_PAGES];
+pub const SERVICE: &[Setting] = &[KEPT, SMALL_PAGES];
 
 /// Has the allocator set, where the operator has not set it otherwise. Comes back where that was so from the start, or
 /// cannot be.

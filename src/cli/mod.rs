@@ -13,7 +13,7 @@ mod demo;
 mod dlq;
 mod examples;
 mod generate;
-mod memory;
+pub mod memory;
 mod print;
 mod programme;
 mod progress;

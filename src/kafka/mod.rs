@@ -295,9 +295,12 @@ pub fn consumer(cluster: impl Into<Cluster>) -> Result<Consumer, Error> {
         .map_err(|cause| Error::of_client("cannot make a Kafka consumer", &cluster.brokers, &cause))
 }
 
+/// How many bytes of keys, bodies and headers a shard hands over at once: with their framing what goes to one partition is
+/// one request then, of which brokers take a megabyte.
+pub const REQUEST: usize = 800_000;
 /// How long records of a producer that is no shard's wait for others.
 const LINGER: Duration = Duration::from_millis(20);
-/// How many kilobytes wait in a producer at most. A shard hands over some eight hundred at once.
+/// How many kilobytes wait in a producer at most. A shard hands over a [`REQUEST`] at once.
 const QUEUE_KBYTES: &str = "131072";
 
 /// A producer; a key goes to the partition that Kafka's Java clients would choose.
@@ -386,6 +389,14 @@ pub fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) -> Resu
     }
 }
 
+/// Whether something that was handed over is neither delivered nor given up yet. What the client has to say counts as
+/// well until it is heard.
+#[must_use]
+pub fn is_writing(producer: &Producer) -> bool {
+    producer.poll(Duration::ZERO);
+    producer.in_flight_count() > 0
+}
+
 /// Waits until everything that was handed over has been delivered or given up, so long at most; whether it has.
 ///
 /// rdkafka's own flush looks once in 100 ms, which is most of what a commit would take; and its poll never rests in the
@@ -393,11 +404,10 @@ pub fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) -> Resu
 #[must_use]
 pub fn delivered(producer: &Producer, within: Duration) -> bool {
     let begun = Instant::now();
-    while producer.in_flight_count() > 0 {
+    while is_writing(producer) {
         if begun.elapsed() >= within {
             return false;
         }
-        producer.poll(Duration::ZERO);
         std::thread::sleep(LOOK);
     }
     true

@@ -19,9 +19,6 @@ use crate::sources::{Partition, Source};
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How many bytes of keys, bodies and headers a shard hands over at once: with their framing what goes to one partition is
-/// one request then, of which brokers take a megabyte.
-const REQUEST: usize = 800_000;
 /// How long offsets of sources may take to be handed over.
 const OFFSETS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -327,13 +324,11 @@ impl Transactions for Transactional {
     }
 
     fn room(&self) -> usize {
-        REQUEST
+        kafka::REQUEST
     }
 
     fn is_writing(&self) -> bool {
-        // What the client has to say counts as well until it is heard.
-        self.client.poll(Duration::ZERO);
-        self.client.in_flight_count() > 0
+        kafka::is_writing(&self.client)
     }
 
     fn flush(&mut self, slice: Duration) -> Result<(), Refused> {

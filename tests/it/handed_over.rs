@@ -11,6 +11,8 @@ use crate::read_back::{Held as Nothing, outputs};
 
 /// How many bytes are handed over at once.
 const ROOM: usize = 800_000;
+/// What a shard speaks of here.
+const TOPICS: [Topic; 2] = [Topic::TierChanges, Topic::PointsLedger];
 
 /// A producer that writes down what it is given: topic, key, epoch, size of key, body and headers of its own.
 #[derive(Default)]
@@ -61,14 +63,18 @@ impl Transactions for Book {
     }
 }
 
+fn key(topic: Topic, epoch: Epoch, number: usize) -> String {
+    format!("{}:{epoch}:{number}", topic.name())
+}
+
 /// What a shard says in an epoch: so many records in each of two topics, a body of `size` bytes each.
 fn lane(epoch: Epoch, counts: [usize; 2], size: usize) -> Box<Lane> {
     let mut lane = Lane::fresh(0);
-    for (topic, count) in [Topic::TierChanges, Topic::PointsLedger].into_iter().zip(counts) {
+    for (topic, count) in TOPICS.into_iter().zip(counts) {
         let mut block = Block::default();
         for number in 0..count {
             block.bytes.extend(std::iter::repeat_n(b'x', size));
-            block.keys.extend(format!("{}:{epoch}:{number}", topic.name()).into_bytes());
+            block.keys.extend(key(topic, epoch, number).into_bytes());
             block.ends.push(End { line: block.bytes.len() as u32, key: block.keys.len() as u32 });
             block.bytes.push(b'\n');
         }
@@ -99,16 +105,12 @@ fn what_waits_is_handed_over_a_request_at_a_time_in_order() {
         for epoch in 1..=epochs {
             held.push(epoch, lane(epoch, counts, size));
         }
-        let due: Vec<(Topic, Epoch, usize)> = (1..=epochs)
-            .flat_map(|epoch| {
-                let each = [Topic::TierChanges, Topic::PointsLedger].into_iter().zip(counts);
-                each.flat_map(move |(topic, count)| (0..count).map(move |number| (topic, epoch, number)))
-            })
-            .collect();
-        let due: Vec<(String, String, Epoch)> = due
-            .into_iter()
-            .map(|(topic, epoch, number)| (topic.name().to_owned(), format!("{}:{epoch}:{number}", topic.name()), epoch))
-            .collect();
+        let mut due: Vec<(String, String, Epoch)> = Vec::new();
+        for epoch in 1..=epochs {
+            for (topic, count) in TOPICS.into_iter().zip(counts) {
+                due.extend((0..count).map(|number| (topic.name().to_owned(), key(topic, epoch, number), epoch)));
+            }
+        }
         let requests = all(&mut held);
         for (number, request) in requests.iter().enumerate() {
             let sizes: Vec<usize> = request.iter().map(|line| line.3).collect();
