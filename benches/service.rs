@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use live::{Bench, bare, drain, killed, latency, restart, snapshots, soak, transactions};
 use measure::Arguments;
+// As in the program, so that the bare loop has what the service has.
+use tikv_jemalloc_sys as _;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::SIGXFSZ;
+// What C asks for, which is librdkafka: another allocator than ours (docs/decisions/0016-two-allocators.md).
+use tikv_jemalloc_sys as _;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
