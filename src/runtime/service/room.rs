@@ -20,6 +20,9 @@ const LIVE_MS: i64 = 1_000;
 const WAITS: u64 = 64 << 20;
 /// While more than this does and the wall clock is what holds time back, or the step in which it catches up, none is.
 const WAITS_MAX: u64 = 4 * WAITS;
+/// In the simulation a byte counts as so many, by the epoch at which a process goes on, so that its few records reach each of
+/// these bounds, or none.
+const SIMULATED: [u64; 4] = [1, 256, 1_024, 8_192];
 
 /// What holds time back but for records: the wall clock, in mode `wall`.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +41,21 @@ impl Wall {
 }
 
 /// Which partitions may be read while much waits for its time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waiting {
+    /// What a byte counts as.
+    byte: u64,
     holding: bool,
     span: Span,
 }
 
 impl Waiting {
+    /// Nothing waits yet; in the simulation, with the epoch at which the process goes on.
+    pub(super) fn new(simulated: Option<Epoch>) -> Self {
+        let byte = simulated.and_then(|epoch| SIMULATED.get(epoch as usize % SIMULATED.len()));
+        Self { byte: byte.copied().unwrap_or(1), holding: false, span: Span::default() }
+    }
+
     /// An epoch has moved the least of all clocks so far.
     pub(super) fn moved(&mut self, before: i64, after: i64) {
         self.span.moved(before, after);
@@ -52,6 +63,7 @@ impl Waiting {
 
     /// Where `bytes` wait, up to which clock, less the ordering delay, a partition may be read; `least` is the least of all.
     pub(super) fn near(&mut self, bytes: u64, least: i64, wall: Option<Wall>) -> i64 {
+        let bytes = bytes.saturating_mul(self.byte);
         self.holding = bytes > if self.holding { WAITS / 2 } else { WAITS };
         match wall {
             _ if bytes <= APART => i64::MAX,
@@ -107,7 +119,7 @@ mod tests {
 
     #[test]
     fn while_much_waits_only_those_are_read_that_hold_time_back() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(None);
         waiting.moved(i64::MIN, 7);
         waiting.moved(0, i64::MAX);
         assert_eq!(waiting.near(WAITS, 7, None), 7, "nothing is known of an epoch yet");
@@ -125,7 +137,7 @@ mod tests {
 
     #[test]
     fn while_far_too_much_waits_for_the_wall_clock_itself_nothing_is_read() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(None);
         // The clock stands: every partition is where it is.
         let standing = Wall { limit: 500, logical: 500 };
         assert_eq!(waiting.near(WAITS_MAX, 500, Some(standing)), 500);

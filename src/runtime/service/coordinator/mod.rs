@@ -180,7 +180,7 @@ impl Coordinator {
     pub(super) fn live(&mut self) -> Result<Ended, Failure> {
         let mut last_snapshot = self.machine.now();
         let mut first = true;
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(self.machine.is_simulated().then_some(self.epoch));
         let mut least = i64::MIN;
         let mut idle = 0_u32;
         loop {
