@@ -323,6 +323,8 @@ pub enum Note {
     UnknownGame,
     /// An amount that is no bet's had no rate and counts 0 in base currency (rule 2).
     FxMissing,
+    /// A forced status ended and the tier that others see stayed: it shows in the player's profile alone (rule 13).
+    ForceEnded,
 }
 
 /// A dead letter of a reversal whose bet did not come in time (rule 9).

@@ -279,6 +279,29 @@ fn examples_that_cannot_be_read_are_told_by_file_line_and_column() {
 }
 
 #[test]
+fn a_forced_status_that_ends_shows_in_a_live_profile_also_where_it_hid_nothing() {
+    let here = folder();
+    let line = |id: &str, kind: &str, at: &str, more: &str| {
+        let envelope = r#""source":"test","brand_id":"b1","player_id":"p1""#;
+        format!(r#"{{"event_id":"{id}","event_type":"{kind}",{envelope},"occurred_at":"{at}"{more}}}"#)
+    };
+    let forced = r#","tier":"Bronze","mode":"floor","until":"2026-03-02T12:00:00Z","request_id":"r1","actor":"u7","role":"host""#;
+    let lines = [
+        line("e1", "StatusForce", "2026-03-01T10:00:00Z", forced),
+        line("e2", "CustomEvent", "2026-03-04T10:00:00Z", ""),
+        line("e3", "CustomEvent", "2026-03-06T10:00:00Z", ""),
+    ];
+    write(&here, "events/events.jsonl", &lines.join("\n"));
+    let replay =
+        ["replay", "--programme", DEFAULT, "--events", "events", "--out", "out", "--profiles", "live", "--epoch-bytes", "1"];
+    tidemark(here.path(), &replay).says(0, &["3 events"]);
+    let text = fs::read_to_string(here.path().join("out/crm.player-profile.v1.jsonl")).unwrap();
+    let profiles: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<bool> = profiles.iter().map(|profile| profile["forced"].is_object()).collect();
+    assert_eq!(seen, [true, false, false], "forced, its end, and the last one: {text}");
+}
+
+#[test]
 fn a_demo_leaves_everything_it_names_and_only_a_demos_folder_is_replaced() {
     let here = folder();
     let small = ["demo", "--players", "200", "--events", "20000", "--seed", "7", "--out", "made"];

@@ -4,7 +4,7 @@
 use super::force::Forced;
 use super::{Cause, Now, Player, Scene};
 use crate::defect::Defect;
-use crate::fact::{FactKind, TierChanged, TierReason, Trigger};
+use crate::fact::{FactKind, Note, TierChanged, TierReason, Trigger};
 use crate::money::Micros;
 use crate::programme::{DowngradeSteps, Programme};
 use crate::time::{Day, Instant};
@@ -319,6 +319,9 @@ impl Player {
             let before = highest_reached(seen.entry, new);
             let reason = if force_ended && kept.is_some() { TierReason::Forced } else { TierReason::ConfigChange };
             self.publish_tier(cause, &seen.name, before, 1, reason, new, scene);
+            if force_ended && *seen.name == *self.tier_name(new) {
+                scene.out.note(Note::ForceEnded);
+            }
         }
         let (down, _) = self.fall(cause, TierReason::ConfigChange, steps, new, scene);
         let day = self.today;

@@ -7,6 +7,7 @@
 use super::days::WINDOW_DAYS;
 use super::{Cause, Player, Scene};
 use crate::defect::Defect;
+use crate::fact::Note;
 use crate::programme::Programme;
 use crate::rules::Rules;
 use crate::time::{Day, Instant, Zone};
@@ -117,7 +118,11 @@ impl Player {
         }
         self.days.leave(day, window(rules));
         if self.forced().is_some_and(|forced| forced.until <= due) {
+            let seen = self.effective(programme);
             self.force(&mut cause, None, programme, scene);
+            if self.effective(programme) == seen {
+                scene.out.note(Note::ForceEnded);
+            }
         }
         self.time_out_redemptions(&mut cause, due, scene);
         while self.today < day {

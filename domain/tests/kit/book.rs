@@ -213,6 +213,7 @@ impl Facts for Desk {
         self.lines.push(match note {
             Note::UnknownGame => "note unknown_game".to_owned(),
             Note::FxMissing => "note fx_missing".to_owned(),
+            Note::ForceEnded => "note force_ended".to_owned(),
         });
     }
 }

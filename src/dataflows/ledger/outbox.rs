@@ -206,6 +206,7 @@ impl Facts for Outbox {
         match note {
             Note::UnknownGame => self.notes.unknown_game += 1,
             Note::FxMissing => self.notes.fx_missing += 1,
+            Note::ForceEnded => self.changed = true,
         }
     }
 }
