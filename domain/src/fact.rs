@@ -316,7 +316,7 @@ impl FactKind<'_> {
     }
 }
 
-/// Something worth counting that leaves no fact.
+/// Something worth knowing that leaves no fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Note {
     /// A game type that has no weight (edge case 44).
@@ -348,7 +348,7 @@ pub trait Facts {
     fn fact(&mut self, fact: &Fact<'_>);
     /// Takes a reversal that waited in vain, or that what it waited for cannot bear.
     fn unmatched(&mut self, letter: &Unmatched<'_>);
-    /// Counts something.
+    /// Takes note of something.
     fn note(&mut self, note: Note);
 }
 
