@@ -6,7 +6,7 @@ FEATURES := --features checked
 KAFKA := tests/kafka/broker
 KAFKA_DIR := $(CURDIR)/.cache/test-broker
 
-.PHONY: help demo check test lint fmt unit broker bench bench-service sim chaos fuzz clean
+.PHONY: help demo check test lint fmt unit broker pgo bench bench-service sim chaos fuzz clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ lint:
 # Every suite with its seconds. The broker is a real Apache Kafka, brought up for the run and taken down.
 test: ## Everything: format, lints, all tests, the broker included
 	@scripts/suites
+
+pgo: ## The program for production, built with a profile of its own work: target/pgo/tidemark, a quarter of an hour
+	@scripts/pgo
 
 bench: ## The figures of docs/performance.md
 	$(CARGO) bench --bench ledger

@@ -11,6 +11,9 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOpt
 
 /// So many objects are fetched at once.
 const SIDE_BY_SIDE: usize = 16;
+/// So many threads wait for a store's files. Without a bound one more comes whenever the one before has answered and not
+/// yet gone to rest: the threads of a service that runs for long grew.
+const FILE_THREADS: usize = 2;
 /// See [`Store::mark`].
 const MARK: &str = "tidemark-store";
 
@@ -91,7 +94,7 @@ impl Store {
     }
 
     fn with(objects: Arc<dyn ObjectStore>, mark: Option<PathBuf>) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(FILE_THREADS).enable_all().build();
         Ok(Self { objects, mark, runtime: runtime.context("cannot start the store's runtime")? })
     }
 
