@@ -11,8 +11,8 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOpt
 
 /// So many objects are fetched at once.
 const SIDE_BY_SIDE: usize = 16;
-/// So many threads wait for a store's files. Without a bound one more comes whenever the one before has answered and not
-/// yet gone to rest: the threads of a service that runs for long grew.
+/// So many threads at most wait for a store's files. Without a bound tokio makes one more whenever all before have answered
+/// and none has gone to rest yet, and keeps it while there is work.
 const FILE_THREADS: usize = 2;
 /// See [`Store::mark`].
 const MARK: &str = "tidemark-store";
