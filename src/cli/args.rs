@@ -159,11 +159,16 @@ pub enum Config {
     /// Print the configuration in force as TOML: after each value stands where it came from
     ///
     /// Secrets are printed as stars. Exit code 0, or 78 when the configuration is not sound.
-    #[command(after_help = "Example:\n  TIDEMARK__JOB__WORKERS=4 tidemark config print tidemark.toml")]
+    #[command(after_help = "Examples:\n  \
+        TIDEMARK__JOB__WORKERS=4 tidemark config print tidemark.toml\n  \
+        tidemark config print --defaults > tidemark.toml")]
     Print {
         /// The file
         #[command(flatten)]
         file: ConfigFile,
+        /// Print every setting with its meaning and its default instead: a file to begin with
+        #[arg(long, conflicts_with_all = ["path", "config"])]
+        defaults: bool,
     },
 }
 

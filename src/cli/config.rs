@@ -45,6 +45,14 @@ pub(super) fn print(path: &Path) -> Result<u8, Failure> {
     print::text(&config.print()).map(|()| 0)
 }
 
+/// Prints every setting with its meaning and its default.
+///
+/// # Errors
+/// Where it cannot be printed.
+pub(super) fn print_defaults() -> Result<u8, Failure> {
+    print::text(config::DEFAULTS).map(|()| 0)
+}
+
 /// Reads a configuration for a command that needs one.
 ///
 /// # Errors

@@ -24,6 +24,9 @@ pub(super) fn run(command: &args::Programme) -> Result<u8, Failure> {
 }
 
 fn check(path: &Path, json: bool) -> Result<u8, Failure> {
+    for file in programme::passed_over(path) {
+        print::complain(&format!("warning: {} is not read: only files *.yaml are", file.display()));
+    }
     match load(path)? {
         Ok(programme) => {
             if json {

@@ -69,11 +69,11 @@ pub(super) fn watched(options: &Options) -> Result<Summary, Failure> {
 fn in_words(summary: &Summary, out: &Path, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     let rate = (summary.events_in as f64 / seconds.max(0.001)) as u64;
+    let took = if summary.done_before { "before".to_owned() } else { format!("in {seconds:.1} s ({}/s)", print::count(rate)) };
     let mut text = format!(
-        "{} of {} in {seconds:.1} s ({}/s)\n",
+        "{} of {} {took}\n",
         print::counted(summary.events_in, "event", "events"),
         print::counted(summary.profiles, "player", "players"),
-        print::count(rate),
     );
     let counts = [
         ("applied", summary.applied),

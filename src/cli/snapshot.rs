@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde::Serialize;
 use tidemark_domain::time::Instant;
 
@@ -57,13 +57,18 @@ struct Row {
 pub(super) fn inspect(folder: &Path, json: bool) -> Result<u8, Failure> {
     // Only looking must not leave a new folder behind.
     let is_none = |path: &Path| !path.join("job.json").is_file() && !path.join("journal").is_dir();
-    if store::folder_of(&folder.to_string_lossy()).is_some_and(is_none) {
+    let url = folder.to_string_lossy();
+    let local = store::folder_of(&url).filter(|path| is_none(path));
+    if local.as_ref().is_some_and(|path| path.join(store::MARK).is_file()) {
+        return Err(Failure::Failed(anyhow!("{} is the store of a run that has saved nothing yet", folder.display())));
+    }
+    if local.is_some() {
         return Err(Failure::Usage(format!(
             "{} is no state folder: it has no job.json; give the folder that replay had as --state, or STORE/JOB of a service",
             folder.display()
         )));
     }
-    store::check_url(&folder.to_string_lossy()).map_err(|why| Failure::Usage(why.to_string()))?;
+    store::check_url(&url).map_err(|why| Failure::Usage(why.to_string()))?;
     let view = look(folder).map_err(Failure::Failed)?;
     if json {
         print::json(&view)?;

@@ -18,6 +18,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -248,7 +249,11 @@ pub fn load(path: &Path, environment: Environment<'_>, names: &[String]) -> Resu
     match fs::read_to_string(path) {
         Ok(text) => read(&file, &text, environment, names),
         Err(cause) => {
-            let message = format!("cannot read the configuration: {cause}");
+            let hint = match cause.kind() {
+                ErrorKind::NotFound => "; `tidemark config print --defaults` prints one to begin with",
+                _ => "",
+            };
+            let message = format!("cannot read the configuration: {cause}{hint}");
             Err(vec![Problem { file, line: None, column: None, message }])
         }
     }

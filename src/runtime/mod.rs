@@ -8,6 +8,7 @@ mod cloud;
 mod cluster;
 pub mod dlq;
 mod input;
+pub mod job_file;
 pub mod keep;
 pub(crate) mod manifest;
 pub mod programme;

@@ -88,6 +88,19 @@ fn describe(path: &Path, problems: &[Problem]) -> String {
     format!("the programme {} has {count}:\n{}", path.display(), lines.join("\n"))
 }
 
+/// Where a programme's files are: in its folder, and in one of that.
+const FOLDERS: [&str; 2] = ["", "campaigns"];
+
+/// Files of a programme's folder that are not read, and look as if they were meant to be: `*.yml`.
+#[must_use]
+pub fn passed_over(path: &Path) -> Vec<PathBuf> {
+    let listed = FOLDERS.iter().filter_map(|folder| std::fs::read_dir(path.join(folder)).ok());
+    let files = listed.flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|ending| ending == "yml")).collect();
+    found.sort();
+    found
+}
+
 /// The files of a programme.
 ///
 /// # Errors
@@ -102,7 +115,7 @@ pub fn programme_files(path: &Path) -> Result<Vec<ProgrammeFile>, Failure> {
         return Ok(vec![read(path, path.display().to_string())?]);
     }
     let mut files = Vec::new();
-    for folder in ["", "campaigns"] {
+    for folder in FOLDERS {
         let inner = path.join(folder);
         if !inner.is_dir() {
             continue;

@@ -14,16 +14,17 @@ use tidemark_domain::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::input::{Input, open_input};
+use super::job_file::{self, JobFile};
 use super::programme::{clock_settings, load_programmes};
 use super::publisher::{Intervals, Publisher};
-use super::state::{Beside, Event, JobFile, State};
+use super::state::{Beside, Event, State};
 use super::worker::{Pace, Shared, Start};
 use super::{Failure, LOGIC_VERSION, on_workers, store, worker};
 use crate::dataflows::ledger::{Restored, SnapshotPort, WHOLE_EVERY};
 use crate::dataflows::{Job, Profiles};
 use crate::epoch::{ClockSettings, Epoch, Place, Spread};
 use crate::machine::Machine;
-use crate::sinks::files::{Contents, FileSink, Record, inspect};
+use crate::sinks::files::{self, Contents, FileSink, Record, inspect};
 use crate::sinks::tally::Progress;
 use crate::sinks::{Sink, Topic};
 use crate::sources::Partition;
@@ -114,6 +115,9 @@ pub struct Summary {
     pub facts_digest: String,
     /// Logical time at the end.
     pub logical_time: Option<String>,
+    /// Nothing was left to do.
+    #[serde(skip)]
+    pub done_before: bool,
 }
 
 impl Summary {
@@ -140,6 +144,7 @@ impl Summary {
             profiles: tally.profiles,
             facts_digest: format!("{:032x}", tally.facts_digest()),
             logical_time: progress.logical_time.map(|at| Instant(at).to_string()),
+            done_before: false,
         }
     }
 }
@@ -173,6 +178,12 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         return Err(Failure::Usage(format!(
             "{name} {} is a file; give a folder, or a path where nothing is yet",
             file.display()
+        )));
+    }
+    if options.out.to_string_lossy().contains("://") {
+        let out = options.out.display();
+        return Err(Failure::Usage(format!(
+            "--out {out} is a URL; facts are written to a folder of this machine, give its path"
         )));
     }
     let state = options.state.as_ref().map(|state| ("--state", state.to_string_lossy().into_owned()));
@@ -212,8 +223,9 @@ pub fn replay(options: &Options, watcher: &Arc<dyn Watcher>) -> Result<Summary, 
         watcher.notice(&format!("{name} {place} lies in the folder of --events: the next run there reads it as events"));
     }
     if let Some(record) = begun.found.as_ref().filter(|record| record.progress.finished) {
+        files::check(&options.out, record)?;
         watcher.notice("this run is complete; nothing is left to do");
-        return finish(options, &record.progress);
+        return finish(options, &record.progress).map(|summary| Summary { done_before: true, ..summary });
     }
     let progress = Run { options, watcher, input, begun, reference, job_file: &job_file, programmes: &programmes }.run()?;
     finish(options, &progress)
@@ -252,13 +264,11 @@ fn begin(options: &Options, job: &JobFile, contents: Contents) -> Result<Begun, 
     let out = options.out.display();
     let state = match &options.state {
         None => None,
-        Some(folder) => Some(State::open(folder, job).map_err(Failure::Failed)?.map_err(|differences| {
-            Failure::Mismatch(format!(
-                "the state in {} is of another run (not the same: {}). Give what it was begun with, or another --state folder.",
-                folder.display(),
-                differences.join(", ")
-            ))
-        })?),
+        Some(folder) => Some(
+            State::open(folder, job)
+                .map_err(Failure::Failed)?
+                .map_err(|differences| Failure::Mismatch(job_file::of_another_run(folder, &differences)))?,
+        ),
     };
     match contents {
         contents @ (Contents::Empty | Contents::Begun) if state.is_some() || matches!(contents, Contents::Empty) => {

@@ -19,12 +19,12 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
 use tidemark_domain::player::RulebookChain;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::LOGIC_VERSION;
 pub use super::beside::{Beside, Known, Written};
+pub use super::job_file::JobFile;
+use super::job_file::{JOB, SERVICE};
 use super::keep::{self, Past};
 pub use super::manifest::{GroupPlace, Manifest, WaitingPlace};
 use super::manifest::{checksum, manifest_name, read_groups, read_manifest, read_waiting, write_manifest};
@@ -34,68 +34,6 @@ use crate::epoch::{Epoch, Spread};
 use crate::machine::{Defect, Machine};
 use crate::sinks::tally::Progress;
 use crate::sources::kafka::Extent;
-
-const JOB: &str = "job.json";
-
-/// What a state folder belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobFile {
-    /// The form of this file.
-    pub version: u32,
-    /// The version of what is computed.
-    pub logic_version: u32,
-    /// The programmes.
-    pub programme: String,
-    /// The input.
-    pub events: String,
-    /// The end that was asked for.
-    pub until: Option<i64>,
-    /// Whether profiles leave at every change.
-    pub live_profiles: bool,
-    /// What is read of Kafka: a resumption reads no further.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extent: Option<Extent>,
-}
-
-/// What stands before a service's name, where a replay's state has the fingerprint of its input.
-const SERVICE: &str = "service ";
-
-impl JobFile {
-    /// A short name for all of it.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        format!("{:016x}", xxh3_64(serde_json::to_string(self).unwrap_or_default().as_bytes()))
-    }
-
-    fn read(bytes: &[u8], folder: &Path) -> Result<Self> {
-        serde_json::from_slice(bytes).with_context(|| format!("{}/{JOB} is damaged", folder.display()))
-    }
-
-    /// The name of the service whose state it is; none of a replay's.
-    #[must_use]
-    pub fn service(&self) -> Option<&str> {
-        self.events.strip_prefix(SERVICE)
-    }
-
-    /// What differs from another, in words.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let mut all = Vec::new();
-        for (same, what) in [
-            (self.version == other.version, "the state's format"),
-            (self.logic_version == other.logic_version, "the logic version"),
-            (self.programme == other.programme, "--programme"),
-            (self.events == other.events, "--events"),
-            (self.until == other.until, "--until"),
-            (self.live_profiles == other.live_profiles, "--profiles"),
-        ] {
-            if !same {
-                all.push(what);
-            }
-        }
-        all
-    }
-}
 
 /// What the writer of snapshots is told.
 pub(crate) enum Event {

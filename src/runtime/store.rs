@@ -15,7 +15,7 @@ const SIDE_BY_SIDE: usize = 16;
 /// and none has gone to rest yet, and keeps it while there is work.
 const FILE_THREADS: usize = 2;
 /// See [`Store::mark`].
-const MARK: &str = "tidemark-store";
+pub const MARK: &str = "tidemark-store";
 
 /// The folder that a store's URL names: a path, or `file://` and a path. None where it names no folder.
 #[must_use]

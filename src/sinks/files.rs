@@ -124,13 +124,29 @@ fn open_at(path: &Path, length: u64) -> io::Result<File> {
     let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     let found = file.metadata()?.len();
     if found < length {
-        return Err(io::Error::other(format!(
-            "it has {found} bytes, {length} were committed; restore it or start with an empty folder"
-        )));
+        return Err(other_length(found, length));
     }
     file.set_len(length)?;
     file.seek(SeekFrom::End(0))?;
     Ok(file)
+}
+
+fn other_length(found: u64, committed: u64) -> io::Error {
+    io::Error::other(format!("it has {found} bytes, {committed} were committed; restore it or start with an empty folder"))
+}
+
+/// Whether the results of a run that is complete are still what was committed, by their lengths; nothing is changed.
+///
+/// # Errors
+/// Where a file is gone, shorter or longer.
+pub fn check(folder: &Path, record: &Record) -> Result<(), Error> {
+    for (topic, committed) in Topic::ALL.iter().zip(record.lengths) {
+        let path = folder.join(format!("{}.jsonl", topic.name()));
+        let length = std::fs::metadata(&path).map(|found| found.len());
+        let same = length.and_then(|found| if found == committed { Ok(()) } else { Err(other_length(found, committed)) });
+        same.map_err(|cause| Error::File { attempt: "use", path, cause })?;
+    }
+    Ok(())
 }
 
 impl Sink for FileSink {

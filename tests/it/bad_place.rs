@@ -68,6 +68,10 @@ fn what_cannot_be_read_or_meant_is_bad_usage() {
     ];
     let (code, said) = finish(&mut tidemark(&default_programme(), at("empty.jsonl"), &at("a-file")));
     assert!(code == 2 && said.contains("--out") && said.contains("a-file is a file"), "{code}: {said}");
+    // A folder of such a name would be made beside the events, and everything written there.
+    let (code, said) =
+        finish(tidemark(&default_programme(), at("empty.jsonl"), Path::new("s3://b/x")).current_dir(folder.path()));
+    assert!(code == 2 && said.contains("--out s3://b/x is a URL") && !at("s3:").exists(), "{code}: {said}");
     let mut wrong = Vec::new();
     for (events, more, said) in bad {
         let (code, words) = finish(tidemark(&default_programme(), &events, &at("out")).args(more));

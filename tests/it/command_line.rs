@@ -139,6 +139,24 @@ fn a_sound_programme_is_summed_up_and_an_unsound_one_is_told_all_that_is_wrong()
     assert_eq!(listed.json()[0]["line"], 2);
     assert_eq!(listed.json()[0]["file"], "bad/rules.yaml");
     tidemark(here.path(), &["programme", "check", "nowhere"]).says(2, &["cannot read the programme nowhere"]);
+
+    own_programme(&here);
+    write(&here, "rules/campaigns/more.yml", "version: 1\n");
+    let said = tidemark(here.path(), &["programme", "check", "rules"]);
+    said.says(0, &["warning: rules/campaigns/more.yml is not read", "is sound"]);
+}
+
+#[test]
+fn a_configuration_to_begin_with_is_printed_and_named_where_there_is_none() {
+    let here = folder();
+    let begin = ["config", "print", "--defaults"];
+    tidemark(here.path(), &["config", "check"]).says(78, &["tidemark.toml", &begin.join(" ")]);
+    let defaults = tidemark(here.path(), &begin);
+    defaults.says(0, &["#name = ", "commit_interval = \"500ms\""]);
+    let required = defaults.out.replace("#name =", "name =").replace("#brokers =", "brokers =").replace("#topics =", "topics =");
+    write(&here, "tidemark.toml", &required);
+    tidemark(here.path(), &["config", "check"]).says(0, &["tidemark.toml is sound: job loyalty"]);
+    tidemark(here.path(), &[&begin[..], &["tidemark.toml"]].concat()).says(2, &["--defaults", "cannot be used with"]);
 }
 
 #[test]
@@ -367,6 +385,8 @@ fn snapshots_are_told_with_what_is_in_them_and_damage_is_found() {
     let here = folder();
     tidemark(here.path(), &["snapshot", "inspect", "state"]).says(2, &["state is no state folder"]);
     assert!(!here.path().join("state").exists(), "looking leaves nothing behind");
+    write(&here, "new/tidemark-store", "begun");
+    tidemark(here.path(), &["snapshot", "inspect", "new"]).says(1, &["new is the store of a run that has saved nothing yet"]);
     tidemark(here.path(), &["generate", "--players", "300", "--events", "120000", "--out", "events"]).says(0, &[]);
     let often = ["--snapshot-interval-ms", "20", "--commit-interval-ms", "10", "--epoch-bytes", "65536"];
     let replay = ["replay", "--programme", DEFAULT, "--events", "events", "--out", "out", "--state", "state"];

@@ -373,6 +373,18 @@ fn a_finished_run_started_again_changes_nothing() {
         assert!(changed.is_empty(), "{changed:?} changed");
         assert_eq!((before.0.len(), before.1.len()), (after.0.len(), after.1.len()));
     }
+    // Complete is what still has all that was committed, and no more.
+    let file = out.join("loyalty.points-ledger.v1.jsonl");
+    let whole = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    for other in [None, Some(whole[1..].to_vec()), Some([&whole[..], b"x"].concat())] {
+        if let Some(bytes) = &other {
+            fs::write(&file, bytes).unwrap();
+        }
+        let (code, said) = finish(&mut run(&interrupted.events, &out, &state, 1));
+        assert!(code == 1 && said.contains("loyalty.points-ledger.v1.jsonl"), "{code}: {said}");
+        assert_eq!(fs::read(&file).ok(), other, "nothing was touched");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::scalar::{Scalar, Wrong, expects, quoted};
+use super::scalar::{Scalar, Wrong, expected, expects, quoted};
 use crate::programme::ZoneRef;
 use crate::programme::problem::Problem;
 use crate::programme::schema::shape::Kind;
@@ -94,16 +94,16 @@ impl Findings {
                 return None;
             }
             yaml::Kind::Scalar { text, .. } if node.boolean().is_some() => {
-                self.report(at, format!("{} without quotes means yes or no", quoted(text)), expects(kind));
+                self.report(at, format!("{} without quotes means yes or no", quoted(text)), expected(kind));
                 return None;
             }
             yaml::Kind::Scalar { text, .. } => text,
             yaml::Kind::List(_) => {
-                self.report(at, "a list stands here", expects(kind));
+                self.report(at, "a list stands here", expected(kind));
                 return None;
             }
             yaml::Kind::Map(_) => {
-                self.report(at, "a section stands here", expects(kind));
+                self.report(at, "a section stands here", expected(kind));
                 return None;
             }
             yaml::Kind::Refused => return None,
@@ -122,7 +122,7 @@ impl Findings {
         match &node.kind {
             yaml::Kind::List(items) => return Some(items),
             yaml::Kind::Scalar { .. } if node.is_null() => self.report(at, "the list is missing", "write [] for an empty list"),
-            yaml::Kind::Scalar { .. } | yaml::Kind::Map(_) => self.report(at, "this is not a list", expects(kind)),
+            yaml::Kind::Scalar { .. } | yaml::Kind::Map(_) => self.report(at, "this is not a list", expected(kind)),
             yaml::Kind::Refused => {}
         }
         None
@@ -135,7 +135,7 @@ impl Findings {
             yaml::Kind::Scalar { .. } if node.is_null() => {
                 self.report(at, "the section is empty", "write keys with values, or {}, or leave the section out");
             }
-            yaml::Kind::Scalar { .. } | yaml::Kind::List(_) => self.report(at, "this is not a section", expects(kind)),
+            yaml::Kind::Scalar { .. } | yaml::Kind::List(_) => self.report(at, "this is not a section", expected(kind)),
             yaml::Kind::Refused => {}
         }
         None

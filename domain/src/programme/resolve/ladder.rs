@@ -49,7 +49,7 @@ fn level(findings: &mut Findings, section: &Section<'_>, below: &mut Below) -> O
                 findings,
                 "entry",
                 format!("this entry is not above that of {lower}"),
-                format!("more than {least}; tiers stand lowest first"),
+                format!("it has to be more than {least}: tiers stand lowest first"),
             );
         }
         _ => {}

@@ -66,8 +66,13 @@ pub(super) fn expects(kind: &Kind) -> String {
     }
 }
 
+/// The same as advice.
+pub(super) fn expected(kind: &Kind) -> String {
+    format!("expected {}", expects(kind))
+}
+
 fn wrong<T>(text: &str, what: &str, kind: &Kind) -> Result<T, Wrong> {
-    Err(Wrong { message: format!("{} {what}", quoted(text)), help: expects(kind) })
+    Err(Wrong { message: format!("{} {what}", quoted(text)), help: expected(kind) })
 }
 
 /// A decimal without a sign or an exponent.
@@ -264,7 +269,7 @@ fn zone(text: &str, kind: &Kind) -> Result<Box<str>, Wrong> {
     let names: Vec<_> = database.available().collect();
     let message = format!("{} is not a time zone", quoted(text));
     let help = nearest(text, names.iter().map(|name| name.as_str()))
-        .map_or_else(|| expects(kind), |name| format!("did you mean {name}?"));
+        .map_or_else(|| expected(kind), |name| format!("did you mean {name}?"));
     Err(Wrong { message, help })
 }
 
@@ -318,7 +323,7 @@ fn unknown_word<T>(text: &str, kind: &Kind) -> Result<T, Wrong> {
     }
     let help = match nearest(text, words.iter().copied()) {
         Some(word) => format!("did you mean `{word}`? Known: {}", expects(kind)),
-        None => expects(kind),
+        None => expected(kind),
     };
     Err(Wrong { message: format!("{} is not known here", quoted(text)), help })
 }

@@ -3,7 +3,7 @@
 
 use super::findings::{At, Findings};
 use super::nearest::nearest;
-use super::scalar::{Scalar, expects, quoted};
+use super::scalar::{Scalar, expected, quoted};
 use crate::programme::schema::shape::{Absent, Key, Kind, Shape};
 use crate::programme::source::SourceFile;
 use crate::programme::yaml::{self, Entry, Node, Place};
@@ -110,7 +110,7 @@ impl<'a> Section<'a> {
     fn report_missing(&self, findings: &mut Findings, key: &Key) {
         if !self.broken {
             let at = At { file: self.file, place: self.place, path: &join(&self.path, key.name) };
-            findings.report(at, format!("`{}` is missing", key.name), expects(&key.kind));
+            findings.report(at, format!("`{}` is missing", key.name), expected(&key.kind));
         }
     }
 

@@ -87,7 +87,7 @@ fn a_message_says_what_is_wrong_and_what_would_be_right() {
         [
             "p.yaml:4:10: `per_units` is not a key that is known here (at points.per_units); did you mean `per_unit`? known here: per_unit, stake_basis, expire_after_months, qualifying, remind_before_days",
             "p.yaml:5:25: `Europe/Matla` is not a time zone (at brands.b.time_zone); did you mean Europe/Malta?",
-            "p.yaml:6:23: `4000` is out of bounds (at clock.history_days); a whole number from 1 to 3660",
+            "p.yaml:6:23: `4000` is out of bounds (at clock.history_days); expected a whole number from 1 to 3660",
         ]
     );
 }
