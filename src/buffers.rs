@@ -7,31 +7,63 @@ use std::sync::Mutex;
 const FREE_MAX: usize = 256;
 /// A buffer that has grown beyond this is given back to the system.
 const BYTES_MAX: usize = 16 << 20;
+/// How many are given back until it is looked how many of the free ones nobody has taken meanwhile.
+const ROUND: u32 = 4_096;
 
 /// Things of one kind that are free.
 pub(crate) struct Pool<T> {
-    free: Mutex<Vec<T>>,
+    free: Mutex<Free<T>>,
+}
+
+/// The last one that was given is the first that is taken, so what nobody needs lies at the bottom.
+struct Free<T> {
+    all: Vec<T>,
+    /// How many there were at least in this round.
+    least: usize,
+    /// How many were given back in this round.
+    given: u32,
+}
+
+impl<T> Free<T> {
+    fn take(&mut self) -> Option<T> {
+        let taken = self.all.pop();
+        self.least = self.least.min(self.all.len());
+        taken
+    }
+
+    /// Keeps one; at the end of a round those are given out that lay there all the time. There are as many as were under
+    /// way at once after the longest pause, and each is as large as it was then.
+    fn give(&mut self, emptied: T) -> Vec<T> {
+        if self.all.len() < FREE_MAX {
+            self.all.push(emptied);
+        }
+        self.given += 1;
+        if self.given < ROUND {
+            return Vec::new();
+        }
+        let idle = self.all.drain(..self.least).collect();
+        (self.least, self.given) = (self.all.len(), 0);
+        idle
+    }
 }
 
 impl<T: Default> Pool<T> {
     /// An empty pool.
     pub(crate) const fn new() -> Self {
-        Self { free: Mutex::new(Vec::new()) }
+        Self { free: Mutex::new(Free { all: Vec::new(), least: 0, given: 0 }) }
     }
 
     /// A free one, or a new one.
     pub(crate) fn take(&self) -> T {
-        self.free.lock().ok().and_then(|mut free| free.pop()).unwrap_or_default()
+        self.free.lock().ok().and_then(|mut free| free.take()).unwrap_or_default()
     }
 
     /// Gives one back that has been emptied and holds memory for `bytes` bytes.
     pub(crate) fn give(&self, emptied: T, bytes: usize) {
-        if bytes > 0
-            && bytes <= BYTES_MAX
-            && let Ok(mut free) = self.free.lock()
-            && free.len() < FREE_MAX
-        {
-            free.push(emptied);
+        if bytes > 0 && bytes <= BYTES_MAX {
+            // What goes back to the system does so when others may take and give again.
+            let idle = self.free.lock().map(|mut free| free.give(emptied));
+            drop(idle);
         }
     }
 }
@@ -54,7 +86,22 @@ pub(crate) fn emptied<T>(buffer: &mut Vec<T>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{SMALL_MAX, emptied};
+    use super::{FREE_MAX, Free, ROUND, SMALL_MAX, emptied};
+
+    #[test]
+    fn what_lay_there_for_a_whole_round_is_given_out() {
+        let mut free = Free { all: Vec::new(), least: 0, given: 0 };
+        (0..300).for_each(|number| assert!(free.give(number).is_empty()));
+        assert_eq!(free.all.len(), FREE_MAX);
+        // Three are under way at once from now on. The round in which it begins knows of a time with none.
+        let mut idle = Vec::new();
+        for _ in 0..ROUND {
+            let taken: Vec<_> = (0..3).filter_map(|_| free.take()).collect();
+            taken.into_iter().for_each(|each| idle.extend(free.give(each)));
+        }
+        assert_eq!(idle, (0..253).collect::<Vec<_>>(), "the oldest");
+        assert_eq!(free.all.len(), 3);
+    }
 
     #[test]
     fn a_buffer_keeps_its_memory_as_long_as_it_is_in_proportion() {
