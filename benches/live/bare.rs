@@ -27,6 +27,10 @@ struct Plan {
     input: String,
     output: String,
     threads: usize,
+    /// Each writes to a partition of its own, as shards do, in place of the one that a key has.
+    own: bool,
+    /// Each reads every partition by a consumer of its own, as the service does, in place of all of its share by one.
+    apart: bool,
     /// Bytes of a record that is written.
     body: usize,
     commit: Duration,
@@ -42,6 +46,8 @@ pub(crate) fn one_run(arguments: &Arguments, start: Instant) {
         input: text("--input"),
         output: text("--output"),
         threads: count("--threads", 2),
+        own: arguments.has("--own-partition"),
+        apart: arguments.has("--consumers-apart"),
         body: count("--body", 432),
         commit: Duration::from_millis(arguments.number("--commit-ms", 500)),
     });
@@ -59,19 +65,29 @@ pub(crate) fn one_run(arguments: &Arguments, start: Instant) {
 
 impl Plan {
     fn run(&self, number: usize) -> u64 {
-        let (consumer, mut open) = self.consumer(number);
+        let (consumers, mut open) = self.consumers(number);
+        let wait = Duration::from_millis(if consumers.len() > 1 { 0 } else { 100 });
         let producer = self.producer(number);
         producer.begin_transaction().expect("a transaction can begin");
         let (mut count, mut since, mut body) = (0, Instant::now(), Body::new(self.body));
         while open > 0 {
-            match consumer.client().poll(Duration::from_millis(100)) {
-                Some(Ok(record)) => {
-                    self.write(&producer, &record, body.after(&record));
-                    count += 1;
+            let before = count;
+            for consumer in &consumers {
+                // What is there at once, up to what an epoch takes of a partition.
+                for _ in 0..1_000 {
+                    match consumer.client().poll(wait) {
+                        Some(Ok(record)) => {
+                            self.write(number, &producer, &record, body.after(&record));
+                            count += 1;
+                        }
+                        Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                        Some(Err(error)) => panic!("it cannot be read: {error}"),
+                        None => break,
+                    }
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
-                Some(Err(error)) => panic!("it cannot be read: {error}"),
-                None => {}
+            }
+            if before == count && wait.is_zero() {
+                std::thread::sleep(Duration::from_millis(1));
             }
             if since.elapsed() >= self.commit {
                 // The call below would look once in 100 ms whether everything is delivered.
@@ -85,15 +101,22 @@ impl Plan {
         count
     }
 
-    /// A consumer of this thread's share of the partitions, from their first records on; how many have any.
-    fn consumer(&self, number: usize) -> (Consumer, usize) {
-        let consumer = kafka::consumer(self.brokers.as_str()).expect("a consumer can be made");
-        let mut list = TopicPartitionList::new();
-        for (partition, (first, _)) in reader::bounds(&consumer, &self.input).into_iter().skip(number).step_by(self.threads) {
-            list.add_partition_offset(&self.input, partition, Offset::Offset(first)).expect("an offset");
-        }
-        consumer.client().assign(&list).expect("partitions can be assigned");
-        (consumer, list.count())
+    /// Consumers of this thread's share of the partitions, from their first records on; how many have any.
+    fn consumers(&self, number: usize) -> (Vec<Consumer>, usize) {
+        let consumer = || kafka::consumer(self.brokers.as_str()).expect("a consumer can be made");
+        let bounds = reader::bounds(&consumer(), &self.input);
+        let share: Vec<_> = bounds.into_iter().skip(number).step_by(self.threads).collect();
+        let parts = share.chunks(if self.apart { 1 } else { share.len().max(1) });
+        let consumers = parts.map(|part| {
+            let mut list = TopicPartitionList::new();
+            for (partition, (first, _)) in part {
+                list.add_partition_offset(&self.input, *partition, Offset::Offset(*first)).expect("an offset");
+            }
+            let consumer = consumer();
+            consumer.client().assign(&list).expect("partitions can be assigned");
+            consumer
+        });
+        (consumers.collect(), share.len())
     }
 
     fn producer(&self, number: usize) -> Producer {
@@ -102,12 +125,16 @@ impl Plan {
         kafka::transactional_producer(cluster, &id).expect("a producer can be made")
     }
 
-    fn write(&self, producer: &Producer, record: &BorrowedMessage<'_>, body: &[u8]) {
+    fn write(&self, number: usize, producer: &Producer, record: &BorrowedMessage<'_>, body: &[u8]) {
         let headers = OwnedHeaders::new_with_capacity(2)
             .insert(Header { key: "tm-epoch", value: Some("12345") })
             .insert(Header { key: "tm-shard", value: Some("7") });
         let key = record.key().unwrap_or_default();
-        kafka::send(producer, BaseRecord::to(&self.output).key(key).payload(body).headers(headers)).expect("it is written");
+        let mut written = BaseRecord::to(&self.output).key(key).payload(body).headers(headers);
+        if self.own {
+            written = written.partition(i32::try_from(number).expect("it is small"));
+        }
+        kafka::send(producer, written).expect("it is written");
     }
 }
 

@@ -95,6 +95,7 @@ fn bare_once(bench: &Bench, input: &Input<'_>) -> Figures {
     if let Some(settings) = bench.arguments.text("--librdkafka") {
         arguments.extend(["--librdkafka", settings]);
     }
+    arguments.extend(["--own-partition", "--consumers-apart"].into_iter().filter(|name| bench.arguments.has(name)));
     let figures = measure::run_alone(&arguments.into_iter().map(str::to_owned).collect::<Vec<_>>());
     remove(bench, std::slice::from_ref(&output));
     figures
