@@ -80,7 +80,11 @@ impl Plan {
                             self.write(number, &producer, &record, body.after(&record));
                             count += 1;
                         }
-                        Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                        Some(Err(KafkaError::PartitionEOF(_))) => {
+                            open -= 1;
+                            // It may have been the last: nobody waits for more.
+                            break;
+                        }
                         Some(Err(error)) => panic!("it cannot be read: {error}"),
                         None => break,
                     }

@@ -11,8 +11,9 @@ use tidemark_domain::time::Instant;
 use super::print;
 use crate::dataflows::ledger::head;
 use crate::epoch::{Epoch, KEY_GROUPS, Spread};
+use crate::runtime::job_file::JobFile;
 use crate::runtime::manifest::{read_groups, read_waiting};
-use crate::runtime::state::{JobFile, Manifest, State};
+use crate::runtime::state::{Manifest, State};
 use crate::runtime::store::{self, Store};
 use crate::runtime::{Failure, LOGIC_VERSION};
 

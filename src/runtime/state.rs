@@ -23,8 +23,7 @@ use tidemark_domain::player::RulebookChain;
 
 use super::LOGIC_VERSION;
 pub use super::beside::{Beside, Known, Written};
-pub use super::job_file::JobFile;
-use super::job_file::{JOB, SERVICE};
+use super::job_file::{JOB, JobFile, SERVICE};
 use super::keep::{self, Past};
 pub use super::manifest::{GroupPlace, Manifest, WaitingPlace};
 use super::manifest::{checksum, manifest_name, read_groups, read_manifest, read_waiting, write_manifest};
