@@ -104,6 +104,8 @@ defects! {
     QuietUnbound => "quiet-unbound",
     /// A start does not read the last record of the journal.
     LastUnread => "last-unread",
+    /// A shard goes on where what it wrote before has no marker yet.
+    GoesOnUnsettled => "goes-on-unsettled",
     /// An epoch counts as visible once one shard has published it.
     OneIsAll => "one-is-all",
 }

@@ -452,6 +452,10 @@ pub struct Silence {
     told: u64,
 }
 
+/// A client that has heard nothing for so long is made anew. Some have been seen to stay silent after their only broker
+/// was paused, missed and let in again, while others of the same process went on.
+pub const SILENT: Duration = Duration::from_secs(30);
+
 /// How often a person is told that Kafka is awaited.
 pub const TELL: Duration = Duration::from_secs(10);
 

@@ -102,7 +102,7 @@ pub(super) struct Epochs {
 impl Epochs {
     pub(super) fn new(register: &Register) -> Self {
         Self {
-            current: register.gauge("tidemark_epoch_current", "The epoch that is being filled."),
+            current: register.gauge("tidemark_epoch_current", "The newest epoch that was computed."),
             committed: register.gauge("tidemark_epoch_committed", "The last epoch that every sink has committed."),
             in_flight: register.gauge("tidemark_epochs_in_flight", "Epochs closed and not committed."),
             held_age: register.decimal_gauge("tidemark_held_epoch_age_seconds", "Age of the oldest epoch not committed."),

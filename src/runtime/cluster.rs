@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Times, Transactions};
+use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused, Times, Transactions, unreadable};
 use crate::config;
 use crate::kafka::{self, Cluster, Consumer, Notice, Producer};
 use crate::sources::kafka::{Asker, FollowSource};
@@ -34,12 +34,18 @@ impl From<&config::KafkaSink> for Cluster {
     }
 }
 
+/// A client that asks, and when it had an answer last.
+struct Inspector {
+    client: Arc<Consumer>,
+    answered: Instant,
+}
+
 /// The brokers of one cluster.
 pub(super) struct Kafka {
     cluster: Arc<Cluster>,
     notice: Notice,
     /// Who asks for ends: the last stable ones, the high ones.
-    inspectors: Mutex<[Option<Arc<Consumer>>; 2]>,
+    inspectors: Mutex<[Option<Inspector>; 2]>,
     group: Mutex<Option<Arc<ConsumerGroupMetadata>>>,
 }
 
@@ -60,13 +66,29 @@ impl Kafka {
         let mut known = self.inspectors.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut known[usize::from(end == End::High)];
         if let Some(inspector) = slot {
-            return Ok(Arc::clone(inspector));
+            return Ok(Arc::clone(&inspector.client));
         }
         let made = match end {
             End::Stable => kafka::inspector(&*self.cluster)?,
             End::High => kafka::uncommitted_inspector(&self.cluster)?,
         };
-        Ok(Arc::clone(slot.insert(Arc::new(made))))
+        Ok(Arc::clone(&slot.insert(Inspector { client: Arc::new(made), answered: Instant::now() }).client))
+    }
+
+    /// Asks; a client that has had no answer for long is not asked again.
+    fn ask<T>(&self, end: End, question: impl FnOnce(&Consumer) -> Result<T>) -> Result<T> {
+        let client = self.inspector(end)?;
+        let answer = question(&client);
+        let mut known = self.inspectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = &mut known[usize::from(end == End::High)];
+        if let Some(inspector) = slot.as_mut().filter(|inspector| Arc::ptr_eq(&inspector.client, &client)) {
+            if answer.is_ok() {
+                inspector.answered = Instant::now();
+            } else if inspector.answered.elapsed() >= kafka::SILENT {
+                *slot = None;
+            }
+        }
+        answer
     }
 
     fn group(&self, name: &str) -> Result<Option<Arc<ConsumerGroupMetadata>>> {
@@ -92,7 +114,7 @@ impl Brokers for Kafka {
     }
 
     fn partitions(&self, topic: &str) -> Result<u32> {
-        let answer = self.inspector(End::Stable)?.client().fetch_metadata(Some(topic), TIMEOUT)?;
+        let answer = self.ask(End::Stable, |client| Ok(client.client().fetch_metadata(Some(topic), TIMEOUT)?))?;
         let Some(known) = answer.topics().first() else { return Ok(0) };
         match known.error().map(Code::from) {
             None | Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(known.partitions().len() as u32),
@@ -101,21 +123,22 @@ impl Brokers for Kafka {
     }
 
     fn bounds(&self, places: &[Place], end: End) -> Result<BTreeMap<Place, (u64, u64)>> {
-        let inspector = self.inspector(end)?;
-        let mut found = BTreeMap::new();
-        for (topic, partition) in places {
-            let answer = inspector.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
-            if answer.is_err() {
-                // What went wrong is known once the client's own events are taken in.
-                while inspector.client().poll(Duration::ZERO).is_some() {}
+        self.ask(end, |inspector| {
+            let mut found = BTreeMap::new();
+            for (topic, partition) in places {
+                let answer = inspector.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
+                if answer.is_err() {
+                    // What went wrong is known once the client's own events are taken in.
+                    while inspector.client().poll(Duration::ZERO).is_some() {}
+                }
+                let (low, high) = answer.with_context(|| {
+                    let why = inspector.client().context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+                    format!("{} does not give the offsets of topic {topic}, partition {partition}{why}", self.cluster.brokers)
+                })?;
+                found.insert((topic.clone(), *partition), (low.max(0).cast_unsigned(), high.max(0).cast_unsigned()));
             }
-            let (low, high) = answer.with_context(|| {
-                let why = inspector.client().context().last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-                format!("{} does not give the offsets of topic {topic}, partition {partition}{why}", self.cluster.brokers)
-            })?;
-            found.insert((topic.clone(), *partition), (low.max(0).cast_unsigned(), high.max(0).cast_unsigned()));
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     fn read(&self, from: &BTreeMap<Place, (u64, u64)>, patience: Duration, each: Each<'_>) -> Result<()> {
@@ -161,9 +184,12 @@ impl Brokers for Kafka {
                         let answer = consumer.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
                         answer.context("cannot read back what was published")?;
                         asked = Instant::now();
+                        let seconds = moved.elapsed().as_secs();
+                        let hangs = unreadable(topic, *partition, *end, moved.elapsed());
+                        (self.notice)(&format!("waiting for Kafka at {} since {seconds} s: {hangs}", self.cluster.brokers));
                     }
                     if moved.elapsed() > patience {
-                        bail!(crate::brokers::unreadable(topic, *partition, *end, patience));
+                        bail!(unreadable(topic, *partition, *end, patience));
                     }
                 }
                 Some(Err(error)) => {

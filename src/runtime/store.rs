@@ -75,8 +75,9 @@ impl Store {
     /// Where the folder cannot be made.
     pub fn folder(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
-        let objects =
-            LocalFileSystem::new_with_prefix(path).with_context(|| format!("cannot open {}", path.display()))?.with_fsync(true);
+        // A snapshot's folder goes with its last object.
+        let objects = LocalFileSystem::new_with_prefix(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let objects = objects.with_fsync(true).with_automatic_cleanup(true);
         let mark = path.join(MARK);
         if !mark.exists() {
             std::fs::write(&mark, "The state of a Tidemark job. Nothing is written here once this file is gone.\n")
@@ -255,5 +256,27 @@ impl Store {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("cannot remove {name}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_goes_with_its_last_object_and_the_stores_own_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::folder(place.path()).unwrap();
+        let (one, other) = ("snapshots/7/manifest.json", "snapshots/7/part");
+        for name in [one, other] {
+            store.put(name, b"x".to_vec()).unwrap();
+        }
+        store.delete(one).unwrap();
+        assert!(place.path().join(other).exists());
+        store.delete(other).unwrap();
+        assert!(!place.path().join("snapshots").exists());
+        assert!(place.path().join(MARK).exists());
+        store.put(one, b"x".to_vec()).unwrap();
+        assert_eq!(store.get(one).unwrap().as_deref(), Some(&b"x"[..]));
     }
 }

@@ -188,6 +188,9 @@ pub trait Source: Send {
         false
     }
 
+    /// The partition reaches so far, as somebody else was told: what lies before that is to come.
+    fn reaches(&mut self, _end: u64) {}
+
     /// As [`Source::read`], but takes only what is here by now: others may have something meanwhile.
     ///
     /// # Errors

@@ -102,6 +102,26 @@ impl Broker {
         assert!(status.success(), "AclCommand {words:?}");
     }
 
+    /// Aborts what hangs in a partition, with Kafka's own tool, as the runbook has it; whether something did.
+    pub(crate) fn abort_hanging(&self, topic: &str, partition: u32) -> bool {
+        let place = ["--topic", topic, "--partition", &partition.to_string()];
+        let tool = |words: &[&str]| {
+            let mut tool = Command::new(script());
+            tool.args(["tool", "TransactionsCommand", "--bootstrap-server", &self.address]).args(words).args(place);
+            let output = tool.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("tests/kafka/broker");
+            assert!(output.status.success(), "TransactionsCommand {words:?} of {topic}/{partition}");
+            String::from_utf8(output.stdout).expect("what the tool says")
+        };
+        let described = tool(&["describe-producers"]);
+        let starts = described.lines().skip(1).filter_map(|line| line.split_whitespace().last());
+        let open: Vec<&str> = starts.filter(|offset| offset.parse::<u64>().is_ok()).collect();
+        for offset in &open {
+            println!("{topic}, partition {partition}: what hangs at offset {offset} is aborted");
+            tool(&["abort", "--start-offset", offset]);
+        }
+        !open.is_empty()
+    }
+
     /// Sends its process a signal, such as `KILL`, `STOP` or `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
         send(&self.folder, signal);

@@ -59,6 +59,15 @@ struct Transaction {
     due: Duration,
 }
 
+/// A transaction that is aborted, in a partition that has no marker of it yet.
+struct Unmarked {
+    id: String,
+    number: u64,
+    place: Place,
+    /// When the marker is written.
+    due: Duration,
+}
+
 /// What the coordinator knows of a transactional id.
 #[derive(Default)]
 struct Id {
@@ -84,6 +93,7 @@ pub(super) struct State {
     /// How many transactions there were.
     transactions: u64,
     aborted: BTreeSet<u64>,
+    unmarked: Vec<Unmarked>,
     hash: u64,
 }
 
@@ -101,6 +111,7 @@ impl Log {
             next: Duration::MAX,
             transactions: 0,
             aborted: BTreeSet::new(),
+            unmarked: Vec::new(),
             hash: 0,
         }))
     }
@@ -217,12 +228,49 @@ impl State {
         if !transaction.decided {
             self.aborted.insert(transaction.number);
         }
-        for (topic, number) in &transaction.places {
-            if let Some(partition) = self.partition_mut(topic, *number) {
-                partition.entries.push(Entry::Marker);
-                partition.open.remove(&transaction.number);
+        for place in &transaction.places {
+            self.mark(place, transaction.number, transaction.decided);
+        }
+    }
+
+    /// Writes a transaction's marker in one partition.
+    fn mark(&mut self, (topic, number): &Place, transaction: u64, decided: bool) {
+        if let Some(partition) = self.partition_mut(topic, *number) {
+            partition.entries.push(Entry::Marker);
+            partition.open.remove(&transaction);
+        }
+        self.count_in(topic, *number, &[&transaction.to_le_bytes(), &[u8::from(decided)]]);
+    }
+
+    /// Aborts a transaction whose markers are written so much later. One that holds nothing but dead letters and audits is
+    /// ended at once: in those partitions others write, too.
+    fn end_unmarked(&mut self, id: &str, transaction: &Transaction, late: Duration) {
+        if transaction.places.iter().all(|(topic, _)| ["pipeline.dlq.v1", "audit.events.v1"].contains(&topic.as_str())) {
+            return self.end(transaction);
+        }
+        let (number, due) = (transaction.number, self.now + late);
+        self.aborted.insert(number);
+        self.next = self.next.min(due);
+        let each = |place: &Place| Unmarked { id: id.to_owned(), number, place: place.clone(), due };
+        self.unmarked.extend(transaction.places.iter().map(each));
+    }
+
+    /// A producer goes on in a partition where what it wrote before has no marker: to the broker that is one transaction,
+    /// and the next marker ends it.
+    fn adopt(&mut self, id: &str, place: &Place, transaction: u64) {
+        while let Some(at) = self.unmarked.iter().position(|each| each.id == id && each.place == *place) {
+            let before = self.unmarked.remove(at).number;
+            let Some(partition) = self.partition_mut(&place.0, place.1) else { continue };
+            for entry in &mut partition.entries {
+                if let Entry::Record(_, Some(number)) = entry
+                    && *number == before
+                {
+                    *number = transaction;
+                }
             }
-            self.count_in(topic, *number, &[&transaction.number.to_le_bytes(), &[u8::from(transaction.decided)]]);
+            if let Some(first) = partition.open.remove(&before) {
+                partition.open.insert(transaction, first);
+            }
         }
     }
 
@@ -241,8 +289,12 @@ impl State {
                 self.end(&transaction);
             }
         }
-        let open = self.ids.values().filter_map(|known| known.transaction.as_ref());
-        self.next = open.map(|transaction| transaction.due).min().unwrap_or(Duration::MAX);
+        let now = self.now;
+        for late in self.unmarked.extract_if(.., |each| each.due <= now).collect::<Vec<_>>() {
+            self.mark(&late.place, late.number, false);
+        }
+        let open = self.ids.values().filter_map(|known| known.transaction.as_ref()).map(|transaction| transaction.due);
+        self.next = open.chain(self.unmarked.iter().map(|each| each.due)).min().unwrap_or(Duration::MAX);
     }
 
     /// The id whose transaction was due first, where one was.
@@ -255,16 +307,19 @@ impl State {
 /// Who may write.
 impl State {
     /// Gives a transactional id to a new producer: its epoch. Where a transaction of it is decided and its markers are
-    /// not written, when they will be.
-    pub(super) fn take(&mut self, id: &str) -> Result<u64, Duration> {
+    /// not written, when they will be. What is aborted by it has no marker for a while where they are `late`: a broker that
+    /// was killed in the middle of that has been seen to go on without them.
+    pub(super) fn take(&mut self, id: &str, late: Option<Duration>) -> Result<u64, Duration> {
         let known = self.ids.entry(id.to_owned()).or_default();
         if let Some(decided) = known.transaction.as_ref().filter(|transaction| transaction.decided) {
             return Err(decided.due);
         }
         known.epoch += 1;
         let (epoch, open) = (known.epoch, known.transaction.take());
-        if let Some(open) = open {
-            self.end(&open);
+        match (open, late) {
+            (Some(open), Some(late)) => self.end_unmarked(id, &open, late),
+            (Some(open), None) => self.end(&open),
+            (None, _) => {}
         }
         Ok(epoch)
     }
@@ -296,6 +351,7 @@ impl State {
         {
             transaction.places.insert(place.clone());
         }
+        self.adopt(writer.id, place, number);
         self.put(&place.0, place.1, record, Some(number))
     }
 

@@ -12,6 +12,8 @@ use super::weather::{Call, Fault, Weather};
 
 /// Of so many records that are sent, one gives the turn away.
 const RECORDS_A_TURN: u64 = 16;
+/// How late the markers of an abort are where nothing else is drawn.
+const UNMARKED: Duration = Duration::from_millis(100);
 /// So many bytes it is handed at once: a commit needs several rounds.
 const ROOM: usize = 4_000;
 
@@ -109,11 +111,13 @@ impl Producer {
 impl Transactions for Producer {
     fn init(&mut self, slice: Duration) -> Result<(), Refused> {
         let answer = self.enter(Call::Init)?;
+        // Whatever befalls an abort, it is done, and its markers are late.
+        let late = self.weather.fault(Call::Abort).map(|fault| if let Fault::Late(time) = fault { time } else { UNMARKED });
         let now = self.weather.now();
-        let mut taken = self.log.at(now).take(&self.id);
+        let mut taken = self.log.at(now).take(&self.id, late);
         if let Err(due) = taken {
             rest(&*self.weather, due.saturating_sub(now).min(slice))?;
-            taken = self.log.at(self.weather.now()).take(&self.id);
+            taken = self.log.at(self.weather.now()).take(&self.id, late);
         }
         let Ok(epoch) = taken else {
             return Err(refused(Kind::Again, "the markers of a transaction that is decided are not written yet"));

@@ -338,8 +338,12 @@ impl Weather for Hand {
         SELF.get()?;
         let mut state = self.scheduler.lock();
         let one_in = if state.is_dead(self.process) { 0 } else { state.processes[self.process].fate.faults_one_in };
-        // There are many of these, and only a few of the others.
-        let one_in = if matches!(call, Call::Send | Call::Follow) { one_in * 50 } else { one_in };
+        // There are many of the first, and hardly any of the last.
+        let one_in = match call {
+            Call::Send | Call::Follow => one_in * 50,
+            Call::Abort => one_in / 20,
+            _ => one_in,
+        };
         if one_in == 0 || !state.draw().is_multiple_of(one_in) {
             return None;
         }

@@ -24,6 +24,8 @@ pub(super) enum Call {
     Read,
     Follow,
     Init,
+    /// What a new producer's `Init` aborts. It is done in any case.
+    Abort,
     Begin,
     Send,
     Offsets,
@@ -43,6 +45,6 @@ pub(super) enum Fault {
     Refused,
     /// It was done, and the answer is lost.
     Lost,
-    /// It takes so long; a commit is decided, and its markers come so late.
+    /// It takes so long; a commit is decided, and its markers come so late; the markers of an abort do.
     Late(Duration),
 }

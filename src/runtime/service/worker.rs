@@ -340,6 +340,9 @@ impl Reader<'_> {
             let share = left.checked_div(others).unwrap_or(left).max(1);
             others -= 1;
             let mut batch = Batch::fresh();
+            if let Some(end) = self.marks.as_ref().and_then(|marks| marks.end(*partition as usize)) {
+                source.reaches(end);
+            }
             let end = opening.drain.as_ref().and_then(|ends| ends.get(*partition as usize).copied());
             full |= source.read_now(&mut batch, share, end)?;
             // Where a drain ends is known to be there.

@@ -439,7 +439,8 @@ fn superseded() -> Failure {
     Failure::Superseded("a newer start of this job took over; this process stops and publishes nothing more".to_owned())
 }
 
-/// A producer of a shard with its transactions initialised: nobody older can publish from then on.
+/// A producer of a shard with its transactions initialised: nobody older can publish from then on, and what they began
+/// is decided.
 ///
 /// # Errors
 /// Where the brokers do not answer or refuse.
@@ -457,10 +458,14 @@ pub fn new_producer(
     let begun = machine.now();
     loop {
         match producer.init(SLICE) {
-            Ok(()) => return Ok(producer),
+            Ok(()) => break,
             // The same call again goes on where the one before was.
             Err(refused) if refused.kind == Kind::Again && machine.now() - begun < PATIENCE && !stop() => {}
             Err(refused) => return Err(refused.into()),
         }
     }
+    if !machine.has(Defect::GoesOnUnsettled) {
+        tail::settled(outputs, shard)?;
+    }
+    Ok(producer)
 }

@@ -145,6 +145,30 @@ pub fn check_last(outputs: &Outputs, progress: &BTreeMap<u32, Vec<Standing>>, ne
     judge(&wanted, &more, &trimmed)
 }
 
+/// Whether a topic has a partition for each shard, in which only that shard writes. Dead letters go by other keys, and so do
+/// audits that are no player's.
+fn is_by_shard(outputs: &Outputs, counts: &[u32], topic: Topic) -> bool {
+    !matches!(topic, Topic::DeadLetters | Topic::Audit) && counts.get(topic as usize) == Some(&outputs.shards)
+}
+
+/// Waits until nothing of a shard is undecided where only that shard writes. Its transactional id was taken just now, so
+/// nothing should be; but a broker that is killed can lose the marker of a transaction, and then the next commit in that
+/// partition makes visible what had been aborted (`docs/decisions/0018`).
+///
+/// # Errors
+/// Where a partition cannot be read up to its end.
+pub fn settled(outputs: &Outputs, shard: u32) -> Result<()> {
+    let own = Topic::ALL.into_iter().filter(|topic| is_by_shard(outputs, &outputs.partitions, *topic));
+    let places: Vec<Place> = own.map(|topic| (outputs.topic(topic), shard)).collect();
+    let mut open = outputs.brokers.bounds(&places, End::High)?;
+    let stable = outputs.brokers.bounds(&places, End::Stable)?;
+    open.retain(|place, (low, high)| {
+        *low = high.saturating_sub(1);
+        stable.get(place).is_none_or(|(_, stable)| stable < high)
+    });
+    outputs.brokers.read(&open, outputs.patience(), &mut |_| Ok(()))
+}
+
 /// How many partitions the topics of facts have now: while a service runs there may be more than at its start, and its
 /// producers know them sooner than it does.
 fn partitions_now(outputs: &Outputs) -> Result<Vec<u32>> {
@@ -161,10 +185,7 @@ fn look_back(
 ) -> Result<(BTreeMap<u32, Proof>, BTreeSet<u32>)> {
     // Where a topic's log start has passed what a record is about, its chain alone can be checked.
     let mut trimmed = BTreeSet::new();
-    // Where a topic has a partition for each shard, that is where its facts are. Dead letters go by other keys, and so do
-    // audits that are no player's.
-    let by_shard =
-        |topic: Topic| !matches!(topic, Topic::DeadLetters | Topic::Audit) && counts.get(topic as usize) == Some(&outputs.shards);
+    let by_shard = |topic: Topic| is_by_shard(outputs, counts, topic);
     let topics = places_of(outputs, counts);
     // Other shards' partitions hold nothing of what is wanted, unless there are more of them since a moment ago.
     let same = *counts == *outputs.partitions;

@@ -29,7 +29,7 @@ const PAIRS_OF_A_BROKER: u32 = 10;
 /// How long a broker is away.
 const AWAY: Duration = Duration::from_secs(60);
 /// A broker that was killed can leave a transaction without its marker for minutes.
-const PATIENCE: Duration = Duration::from_secs(20 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 fn asked(name: &str, otherwise: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the one place where these tests read the environment")]
@@ -174,7 +174,7 @@ fn away(what: &str, go: impl Fn(&Broker), come_back: impl Fn(&Broker)) {
     come_back(&broker);
     let since = Instant::now();
     assert_eq!(over, None, "it did not wait for the broker: {}", rig.said());
-    assert_eq!(rig.ended(service).status.code(), Some(0), "{}", rig.said());
+    assert_eq!(rig.ended_at_last(service, &broker).status.code(), Some(0), "{}", rig.said());
     println!("{what}: done {:?} after the broker was back", since.elapsed());
     assert!(told, "for a minute nobody was told that the broker is away: {}", rig.said());
     assert_whole(&rig, &wanted);
