@@ -20,7 +20,7 @@ use crate::sources::{Partition, Source};
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long offsets of sources may take to be handed over.
-const OFFSETS_WITHIN: Duration = Duration::from_secs(30);
+const OFFSETS_WITHIN: Duration = Duration::from_secs(10);
 
 impl From<&config::Source> for Cluster {
     fn from(source: &config::Source) -> Self {
@@ -224,7 +224,7 @@ impl Brokers for Kafka {
     fn producer(&self, id: &str, times: Times, group: &str) -> Result<Box<dyn Transactions>> {
         let client = kafka::shard_producer(&self.cluster, id, times.transaction, times.linger)?;
         Ok(Box::new(Transactional {
-            client,
+            client: Arc::new(client),
             brokers: self.cluster.brokers.clone(),
             id: id.to_owned(),
             group: self.group(group)?,
@@ -265,7 +265,7 @@ fn record<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
 
 /// A producer of librdkafka.
 struct Transactional {
-    client: Producer,
+    client: Arc<Producer>,
     brokers: String,
     id: String,
     group: Option<Arc<ConsumerGroupMetadata>>,
@@ -346,7 +346,18 @@ impl Transactions for Transactional {
             let added = list.add_partition_offset(name, number.cast_signed(), Offset::Offset(offset.cast_signed()));
             added.map_err(|error| failed(&error))?;
         }
-        self.client.send_offsets_to_transaction(&list, group, OFFSETS_WITHIN).map_err(|error| failed(&error))
+        // The call may never return, whatever time it is given: where the broker that kept the group was missed for a
+        // while (librdkafka issues 5456 and 5511). Then its thread is left behind with the client.
+        let (client, group) = (Arc::clone(&self.client), Arc::clone(group));
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let ask = move || drop(tell.send(client.send_offsets_to_transaction(&list, &group, OFFSETS_WITHIN)));
+        let unclear =
+            |what: &dyn std::fmt::Display| Refused { what: format!("cannot commit offsets: {what}"), kind: Kind::Unclear };
+        drop(std::thread::Builder::new().name("offsets".to_owned()).spawn(ask).map_err(|error| unclear(&error))?);
+        match told.recv_timeout(OFFSETS_WITHIN) {
+            Ok(answer) => answer.map_err(|error| failed(&error)),
+            Err(_) => Err(unclear(&format!("no answer within {} s", OFFSETS_WITHIN.as_secs()))),
+        }
     }
 
     fn room(&self) -> usize {

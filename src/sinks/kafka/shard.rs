@@ -41,9 +41,12 @@ pub struct Commit {
     pub epoch: Epoch,
     /// Logical time of it.
     pub logical_time: Option<i64>,
-    /// Offsets of sources for tools that show lag: topic, partition, offset.
-    pub offsets: Vec<(String, u32, u64)>,
+    /// Offsets of sources for tools that show lag.
+    pub offsets: Vec<Committed>,
 }
+
+/// How far a source was read: topic, partition, offset.
+pub type Committed = (String, u32, u64);
 
 /// What others see of a shard.
 #[derive(Debug, Default)]
@@ -224,7 +227,8 @@ impl Shard {
         }
         let proof = std::mem::take(&mut self.proof);
         let record = ProgressRecord::after(self.last.as_ref(), self.generation, commit.epoch, commit.logical_time, proof);
-        let mut attempt = self.attempt(&record, commit);
+        let mut offsets = commit.offsets.as_slice();
+        let mut attempt = self.attempt(&record, &mut offsets);
         let (mut silence, mut first) = (kafka::Silence::default(), true);
         while let Err(refused) = attempt {
             if (self.stop)() {
@@ -257,7 +261,7 @@ impl Shard {
                 None => return Ok(false),
                 Some(true) if self.prove()? => break,
                 Some(true) => return Ok(false),
-                Some(false) => attempt = self.again(&record, commit),
+                Some(false) => attempt = self.again(&record, &mut offsets),
             }
         }
         self.outputs.machine.pass("commit.done");
@@ -296,15 +300,17 @@ impl Shard {
     }
 
     /// Sends what is held once more, in a new transaction, and commits it.
-    fn again(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Refused> {
+    fn again(&mut self, record: &ProgressRecord, offsets: &mut &[Committed]) -> Result<(), Refused> {
         self.held.rewind();
         if self.outputs.machine.has(Defect::HeldIsForgotten) {
             self.held = Held::default();
         }
-        self.attempt(record, commit)
+        self.attempt(record, offsets)
     }
 
-    fn attempt(&mut self, record: &ProgressRecord, commit: &Commit) -> Result<(), Refused> {
+    /// Where it is the offsets that fail there are none any more: whoever keeps them may be what is away, and the facts do
+    /// not wait for that.
+    fn attempt(&mut self, record: &ProgressRecord, offsets: &mut &[Committed]) -> Result<(), Refused> {
         let outputs = Arc::clone(&self.outputs);
         let number = self.number;
         let (epoch, shard) = (record.epoch.to_string(), number.to_string());
@@ -331,7 +337,10 @@ impl Shard {
             own: &[],
         })?;
         machine.pass("commit.progress-sent");
-        producer.offsets(&commit.offsets)?;
+        if let Err(refused) = producer.offsets(offsets) {
+            *offsets = &[];
+            return Err(refused);
+        }
         machine.pass("commit.offsets-sent");
         self.finish(since)
     }
