@@ -474,6 +474,12 @@ impl Silence {
         self.told = seconds / TELL.as_secs();
         Some(seconds)
     }
+
+    /// Whether a client that has just been told of is to be made anew: at every third time.
+    #[must_use]
+    pub const fn is_long(&self) -> bool {
+        self.told > 0 && self.told.is_multiple_of(SILENT.as_secs() / TELL.as_secs())
+    }
 }
 
 #[cfg(test)]

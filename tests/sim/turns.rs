@@ -338,10 +338,10 @@ impl Weather for Hand {
         SELF.get()?;
         let mut state = self.scheduler.lock();
         let one_in = if state.is_dead(self.process) { 0 } else { state.processes[self.process].fate.faults_one_in };
-        // There are many of the first, and hardly any of the last.
+        // There are many of the first; the last befalls every abort where something goes wrong at all.
         let one_in = match call {
             Call::Send | Call::Follow => one_in * 50,
-            Call::Abort => one_in / 20,
+            Call::Abort => one_in.min(1),
             _ => one_in,
         };
         if one_in == 0 || !state.draw().is_multiple_of(one_in) {

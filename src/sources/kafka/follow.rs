@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::cursor::Cursor;
 use super::{ANSWER_SECONDS, is_final};
-use crate::kafka::{self, Cluster, Consumer, NEW_JOB, Notice, SILENT, Silence, TELL};
+use crate::kafka::{self, Cluster, Consumer, NEW_JOB, Notice, Silence};
 use crate::sources::{Batch, Error, Partition, Position, Source};
 
 /// One look at an empty queue, where a record is known to come.
@@ -122,7 +122,7 @@ impl FollowSource {
         Error::Kafka(format!("topic {}, partition {} at {}: {what}", self.name, self.partition.number, self.cluster.brokers))
     }
 
-    /// Says that nothing comes, where it is time to say so. At every third time the client is made anew.
+    /// Says that nothing comes, where it is time to say so. A client that is silent for long is made anew.
     fn tell(&mut self) {
         let Some(seconds) = self.silence.lasts() else { return };
         let why = self.consumer.as_ref().and_then(|consumer| consumer.client().context().last_error());
@@ -131,7 +131,7 @@ impl FollowSource {
             "waiting for Kafka at {} since {seconds} s (topic {}, partition {}, offset {}){why}",
             self.cluster.brokers, self.name, self.partition.number, self.cursor.position
         ));
-        if (seconds / TELL.as_secs()).is_multiple_of(SILENT.as_secs() / TELL.as_secs()) {
+        if self.silence.is_long() {
             self.consumer = None;
         }
     }

@@ -208,7 +208,7 @@ impl KafkaSource {
         Ok(low.max(0).cast_unsigned()..high.max(0).cast_unsigned())
     }
 
-    /// Says that nothing comes, where it is time to say so.
+    /// Says that nothing comes, where it is time to say so. A client that is silent for long is made anew.
     fn tell(&mut self) {
         let Some(seconds) = self.silence.lasts() else { return };
         let why = self.consumer.as_ref().and_then(|consumer| consumer.client().context().last_error());
@@ -218,6 +218,9 @@ impl KafkaSource {
             "waiting for Kafka at {} since {seconds} s (topic {topic}, partition {number}, offset {}){why}",
             self.brokers, self.cursor.position
         ));
+        if self.silence.is_long() {
+            self.consumer = None;
+        }
     }
 
     fn failed(&self, cause: &KafkaError) -> Error {
