@@ -24,7 +24,7 @@ pub(super) fn under_way(rig: &Rig) -> Child {
 }
 
 #[test]
-#[ignore = "part of make chaos: a broker killed with -9 can leave a transaction without its marker for minutes"]
+#[ignore = "part of make chaos: a broker killed with -9 can lose the marker of a transaction"]
 fn a_broker_that_is_killed_in_the_middle_of_a_drain_costs_nothing() {
     let casino = casino(60_000, 81);
     let wanted = replayed(&casino);
@@ -43,7 +43,7 @@ fn a_broker_that_is_killed_in_the_middle_of_a_drain_costs_nothing() {
 }
 
 #[test]
-#[ignore = "part of make chaos: a broker killed with -9 can leave a transaction without its marker for minutes"]
+#[ignore = "part of make chaos: a broker killed with -9 can lose the marker of a transaction"]
 fn that_a_broker_stays_away_is_told_within_ten_seconds() {
     let casino = casino(40_000, 82);
     let wanted = replayed(&casino);

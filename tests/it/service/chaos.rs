@@ -28,7 +28,7 @@ const PAIRS: u32 = 50;
 const PAIRS_OF_A_BROKER: u32 = 10;
 /// How long a broker is away.
 const AWAY: Duration = Duration::from_secs(60);
-/// A broker that was killed can leave a transaction without its marker for minutes.
+/// What hangs because a killed broker lost markers has to be found and ended on the way.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 fn asked(name: &str, otherwise: u64) -> u64 {
