@@ -19,7 +19,7 @@ use tikv_jemalloc_sys as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for with `--set`.
-const SETS: [&str; 8] = ["bare", "drain", "transactions", "latency", "snapshots", "restart", "killed", "soak"];
+const SETS: [&str; 9] = ["bare", "drain", "transactions", "ledger", "latency", "snapshots", "restart", "killed", "soak"];
 
 fn main() {
     let start = Instant::now();
@@ -41,6 +41,9 @@ fn main() {
     }
     if wanted("transactions") {
         transactions::run(&bench);
+    }
+    if wanted("ledger") {
+        transactions::without_ledger(&bench);
     }
     if wanted("latency") {
         latency::run(&bench);

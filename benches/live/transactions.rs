@@ -1,7 +1,8 @@
-//! What exactly once costs: the same job twice in turns, with its transactions and without them.
+//! What exactly once costs, and what the ledger topic: the same job twice in turns, with it and without it.
 //!
 //! Nothing in the product can do without: brokers of the benchmark's own stand between the service and the real ones,
-//! and their producers leave transactions out. Such a run has no promise to keep, so nobody may kill it.
+//! and their producers leave transactions, or the postings of points, out. Such a run has no promise to keep, so nobody
+//! may kill it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +17,7 @@ use tidemark::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Refused, Time
 use tidemark::config;
 use tidemark::kafka::{self, Cluster, Producer};
 use tidemark::runtime::service::{self, Connect, Options, Outcome, World};
+use tidemark::sinks::Topic;
 use tidemark::sources::casino::Casino;
 use tidemark::sources::{Partition, Source};
 use tidemark_domain::defect::Defects;
@@ -27,28 +29,46 @@ use crate::measure::{Arguments, median};
 
 /// Of the records a second that the job makes without transactions.
 const RATE_TARGET: f64 = 0.85;
-/// Says to [`one_run`] that it is to leave them out.
-pub(crate) const WITHOUT: &str = "--without-transactions";
+/// Says to [`one_run`] that it is to leave transactions out.
+const WITHOUT: &str = "--without-transactions";
+/// Says to [`one_run`] that it is to leave postings of points out, which are made all the same.
+const NO_LEDGER: &str = "--without-ledger-topic";
+/// Records a second without the ledger topic.
+const NO_LEDGER_TARGET: f64 = 600_000.0;
+
+/// The job with transactions and without.
+pub(crate) fn run(bench: &Bench) {
+    let (with, without) = in_turns(bench, "transactions", WITHOUT);
+    let ratio = |of: fn(&Taken) -> f64| median(with.iter().zip(&without).map(|(with, without)| of(with) / of(without)));
+    println!("\nwith to without, medians of {} rounds:", with.len());
+    println!("records/s: {:.0} %, target {:.0} %", ratio(Taken::rate) * 100.0, RATE_TARGET * 100.0);
+    println!("cpu a record: {:.2} x, broker's {:.2} x", ratio(Taken::cpu), ratio(Taken::brokers));
+}
+
+/// The job with the ledger topic and without.
+pub(crate) fn without_ledger(bench: &Bench) {
+    let (_, without) = in_turns(bench, "ledger topic", NO_LEDGER);
+    println!("\nwithout, medians of {} rounds:", without.len());
+    println!("records/s: {:.0}, target {NO_LEDGER_TARGET:.0}", median(without.iter().map(Taken::rate)));
+    println!("cpu us a record: {:.2}", median(without.iter().map(Taken::cpu)));
+}
 
 /// Lets both take turns.
-pub(crate) fn run(bench: &Bench) {
+fn in_turns(bench: &Bench, what: &str, leave_out: &str) -> (Vec<Taken>, Vec<Taken>) {
     let events = bench.arguments.number("--events", 3_000_000);
     let players = u32::try_from(bench.arguments.number("--players", 100_000)).expect("not so many players");
-    println!("\n## {events} records of {players} players, with transactions and without, a commit every 500 ms\n");
+    println!("\n## {events} records of {players} players, with {what} and without, a commit every 500 ms\n");
     let input = Input::new(bench, "bench", Kept::Always);
     input.fill(&Casino { events, players, ..Casino::benchmark() });
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..bench.arguments.number("--runs", 2) {
         with.push(drain::measured(bench, "with", events, || drain::once(bench, &input, |job, workers| job.inside(workers, &[]))));
         without.push(drain::measured(bench, "without", events, || {
-            drain::once(bench, &input, |job, workers| job.inside(workers, &[WITHOUT]))
+            drain::once(bench, &input, |job, workers| job.inside(workers, &[leave_out]))
         }));
     }
     drain::must_agree(with.iter().chain(&without));
-    let ratio = |of: fn(&Taken) -> f64| median(with.iter().zip(&without).map(|(with, without)| of(with) / of(without)));
-    println!("\nwith to without, medians of {} rounds:", with.len());
-    println!("records/s: {:.0} %, target {:.0} %", ratio(Taken::rate) * 100.0, RATE_TARGET * 100.0);
-    println!("cpu a record: {:.2} x, broker's {:.2} x", ratio(Taken::cpu), ratio(Taken::brokers));
+    (with, without)
 }
 
 /// The service inside of this process, until its input is drained; prints the summary.
@@ -57,10 +77,11 @@ pub(crate) fn one_run(arguments: &Arguments) {
     let mut config = config::load(Path::new(file), &|_| None, &[]).expect("a configuration of the benchmark's own is sound");
     config.job.workers = u32::try_from(arguments.number("--workers", 2)).expect("not so many workers");
     let mut world = World::default();
-    if arguments.has(WITHOUT) {
+    let (transactions, ledger) = (!arguments.has(WITHOUT), !arguments.has(NO_LEDGER));
+    if !transactions || !ledger {
         let real = Connect::clone(&world.brokers);
         world.brokers = Arc::new(move |cluster, notice| {
-            Arc::new(Loose { real: real(cluster, notice), cluster: cluster.clone() }) as Arc<dyn Brokers>
+            Arc::new(Loose { real: real(cluster, notice), cluster: cluster.clone(), transactions }) as Arc<dyn Brokers>
         });
     }
     let outcome = service::run(&Options {
@@ -78,10 +99,11 @@ pub(crate) fn one_run(arguments: &Arguments) {
     }
 }
 
-/// Brokers whose producers know no transactions.
+/// Brokers whose producers know no transactions, or no ledger topic.
 struct Loose {
     real: Arc<dyn Brokers>,
     cluster: Cluster,
+    transactions: bool,
 }
 
 impl Brokers for Loose {
@@ -113,7 +135,10 @@ impl Brokers for Loose {
         self.real.follow(partition, prefix, from)
     }
 
-    fn producer(&self, _id: &str, times: Times, _group: &str) -> Result<Box<dyn Transactions>> {
+    fn producer(&self, id: &str, times: Times, group: &str) -> Result<Box<dyn Transactions>> {
+        if self.transactions {
+            return Ok(Box::new(NoLedger(self.real.producer(id, times, group)?)));
+        }
         // As long a wait as a shard's own producer has.
         let linger = times.linger.as_millis().to_string();
         let mut cluster = self.cluster.clone();
@@ -183,5 +208,42 @@ impl Transactions for Untransacted {
 
     fn commit(&mut self, _slice: Duration) -> Result<(), Refused> {
         kafka::finish(&self.client).map_err(|error| unclear(error.to_string()))
+    }
+}
+
+/// A producer that leaves the postings of points out.
+struct NoLedger(Box<dyn Transactions>);
+
+impl Transactions for NoLedger {
+    fn init(&mut self, slice: Duration) -> Result<(), Refused> {
+        self.0.init(slice)
+    }
+
+    fn begin(&mut self) -> Result<(), Refused> {
+        self.0.begin()
+    }
+
+    fn send(&mut self, record: Outgoing<'_>) -> Result<(), Refused> {
+        if record.topic.ends_with(Topic::PointsLedger.name()) { Ok(()) } else { self.0.send(record) }
+    }
+
+    fn offsets(&mut self, offsets: &[(String, u32, u64)]) -> Result<(), Refused> {
+        self.0.offsets(offsets)
+    }
+
+    fn room(&self) -> usize {
+        self.0.room()
+    }
+
+    fn is_writing(&self) -> bool {
+        self.0.is_writing()
+    }
+
+    fn flush(&mut self, slice: Duration) -> Result<(), Refused> {
+        self.0.flush(slice)
+    }
+
+    fn commit(&mut self, slice: Duration) -> Result<(), Refused> {
+        self.0.commit(slice)
     }
 }

@@ -15,7 +15,7 @@ use crate::brokers::{Brokers, Each, End, Kind, Outgoing, Place, Record, Refused,
 use crate::config;
 use crate::kafka::{self, Cluster, Consumer, Notice, Producer};
 use crate::sources::kafka::{Asker, FollowSource};
-use crate::sources::{Partition, Source};
+use crate::sources::{Error, Partition, Source};
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,6 +75,11 @@ impl Kafka {
         Ok(Arc::clone(&slot.insert(Inspector { client: Arc::new(made), answered: Instant::now() }).client))
     }
 
+    /// Has the next question asked by another client.
+    fn forget(&self, end: End) {
+        self.inspectors.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(end == End::High)] = None;
+    }
+
     /// Asks; a client that has had no answer for long is not asked again.
     fn ask<T>(&self, end: End, question: impl FnOnce(&Consumer) -> Result<T>) -> Result<T> {
         let client = self.inspector(end)?;
@@ -107,9 +112,12 @@ impl Brokers for Kafka {
 
     fn topics(&self) -> Result<BTreeMap<String, u32>> {
         let inspector = self.inspector(End::Stable)?;
-        let what = "the list of topics".to_owned();
-        let asker = Asker { inspector: &inspector, brokers: &self.cluster.brokers, notice: &self.notice, what };
-        let known = asker.ask(|| inspector.client().fetch_metadata(None, TIMEOUT))?;
+        let make = || {
+            self.forget(End::Stable);
+            self.inspector(End::Stable).map_err(|cause| Error::Kafka(format!("{cause:#}")))
+        };
+        let mut asker = Asker { inspector, make: &make, brokers: &self.cluster.brokers, notice: &self.notice };
+        let known = asker.ask("the list of topics", |inspector| inspector.client().fetch_metadata(None, TIMEOUT))?;
         Ok(known.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
     }
 
@@ -184,9 +192,8 @@ impl Brokers for Kafka {
                         let answer = consumer.client().fetch_watermarks(topic, partition.cast_signed(), TIMEOUT);
                         answer.context("cannot read back what was published")?;
                         asked = Instant::now();
-                        let seconds = moved.elapsed().as_secs();
                         let hangs = unreadable(topic, *partition, *end, moved.elapsed());
-                        (self.notice)(&format!("waiting for Kafka at {} since {seconds} s: {hangs}", self.cluster.brokers));
+                        (self.notice)(&format!("waiting for Kafka at {}: {hangs}", self.cluster.brokers));
                     }
                     if moved.elapsed() > patience {
                         bail!(unreadable(topic, *partition, *end, patience));

@@ -93,25 +93,25 @@ impl Broker {
         self.folder.join("ca.pem")
     }
 
+    /// Runs one of Kafka's own tools; what it says.
+    fn tool(&self, name: &str, words: &[&str]) -> String {
+        let mut tool = Command::new(script());
+        tool.args(["tool", name, "--bootstrap-server", &self.address]).args(words);
+        let output = tool.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("tests/kafka/broker");
+        assert!(output.status.success(), "{name} {words:?}");
+        String::from_utf8(output.stdout).expect("what the tool says")
+    }
+
     /// Gives rights or takes them: the words are those of Kafka's own `AclCommand`.
     #[cfg(feature = "tls")]
     pub(crate) fn rights(&self, words: &[&str]) {
-        let mut tool = Command::new(script());
-        tool.args(["tool", "AclCommand", "--bootstrap-server", &self.address]).args(words);
-        let status = tool.stdin(Stdio::null()).stdout(Stdio::null()).status().expect("tests/kafka/broker");
-        assert!(status.success(), "AclCommand {words:?}");
+        self.tool("AclCommand", words);
     }
 
     /// Aborts what hangs in a partition, with Kafka's own tool, as the runbook has it; whether something did.
     pub(crate) fn abort_hanging(&self, topic: &str, partition: u32) -> bool {
         let place = ["--topic", topic, "--partition", &partition.to_string()];
-        let tool = |words: &[&str]| {
-            let mut tool = Command::new(script());
-            tool.args(["tool", "TransactionsCommand", "--bootstrap-server", &self.address]).args(words).args(place);
-            let output = tool.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("tests/kafka/broker");
-            assert!(output.status.success(), "TransactionsCommand {words:?} of {topic}/{partition}");
-            String::from_utf8(output.stdout).expect("what the tool says")
-        };
+        let tool = |words: &[&str]| self.tool("TransactionsCommand", &[words, &place].concat());
         let described = tool(&["describe-producers"]);
         let starts = described.lines().skip(1).filter_map(|line| line.split_whitespace().last());
         let open: Vec<&str> = starts.filter(|offset| offset.parse::<u64>().is_ok()).collect();

@@ -10,7 +10,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::cursor::Cursor;
-use super::{ANSWER_SECONDS, is_final};
+use super::{ANSWER_SECONDS, is_final, tell};
 use crate::kafka::{self, Cluster, Consumer, NEW_JOB, Notice, Silence};
 use crate::sources::{Batch, Error, Partition, Position, Source};
 
@@ -121,20 +121,6 @@ impl FollowSource {
     fn broken(&self, what: &str) -> Error {
         Error::Kafka(format!("topic {}, partition {} at {}: {what}", self.name, self.partition.number, self.cluster.brokers))
     }
-
-    /// Says that nothing comes, where it is time to say so. A client that is silent for long is made anew.
-    fn tell(&mut self) {
-        let Some(seconds) = self.silence.lasts() else { return };
-        let why = self.consumer.as_ref().and_then(|consumer| consumer.client().context().last_error());
-        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        (self.notice)(&format!(
-            "waiting for Kafka at {} since {seconds} s (topic {}, partition {}, offset {}){why}",
-            self.cluster.brokers, self.name, self.partition.number, self.cursor.position
-        ));
-        if self.silence.is_long() {
-            self.consumer = None;
-        }
-    }
 }
 
 impl Source for FollowSource {
@@ -194,7 +180,9 @@ impl Source for FollowSource {
             let Some(more) = self.step(batch, limit, Duration::ZERO)? else {
                 // Where nobody has said that this is the end, something is to come.
                 if taken == 0 && (before.is_some() || !self.at_end) {
-                    self.tell();
+                    let Self { cluster, name, partition, cursor, .. } = self;
+                    let place = format_args!("topic {name}, partition {}, offset {}", partition.number, cursor.position);
+                    tell(&mut self.silence, &mut self.consumer, &self.notice, &cluster.brokers, place);
                 }
                 break;
             };

@@ -8,6 +8,7 @@ mod extent;
 mod follow;
 mod reader;
 
+use std::fmt::Arguments;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,16 +44,17 @@ pub struct Opened {
 /// # Errors
 /// Where a topic is not there or may not be read, or not all that was there when it was begun.
 pub fn open(address: &Address, begun: Option<&Extent>, notice: &Notice) -> Result<Opened, Error> {
-    let inspector = kafka::inspector(address.brokers.as_str()).map_err(|cause| Error::Kafka(cause.to_string()))?;
+    let make = || kafka::inspector(address.brokers.as_str()).map(Arc::new).map_err(|cause| Error::Kafka(cause.to_string()));
+    let mut asker = Asker { inspector: make()?, make: &make, brokers: &address.brokers, notice };
     let timeout = Duration::from_secs(ANSWER_SECONDS);
-    let ask = |what: &str| Asker { inspector: &inspector, brokers: &address.brokers, notice, what: what.to_owned() };
-    let known = ask("the list of topics").ask(|| inspector.client().fetch_metadata(None, timeout))?;
+    let known = asker.ask("the list of topics", |inspector| inspector.client().fetch_metadata(None, timeout))?;
     // It came with the list.
-    let cluster = inspector.client().client().fetch_cluster_id(timeout).unwrap_or_default();
+    let cluster = asker.inspector.client().client().fetch_cluster_id(timeout).unwrap_or_default();
     let mut extent = Extent { cluster, partitions: Vec::new(), reference: String::new() };
     for Partition { topic, number } in partitions(address, &known)? {
         let what = format!("the offsets of topic {topic}, partition {number}");
-        let (low, high) = ask(&what).ask(|| inspector.client().fetch_watermarks(&topic, number.cast_signed(), timeout))?;
+        let asked = |inspector: &Consumer| inspector.client().fetch_watermarks(&topic, number.cast_signed(), timeout);
+        let (low, high) = asker.ask(&what, asked)?;
         extent.partitions.push(Bounds { topic, number, start: low.max(0).cast_unsigned(), end: high.max(0).cast_unsigned() });
     }
     if let Some(begun) = begun.filter(|begun| begun.is_of(&extent)) {
@@ -97,30 +99,41 @@ fn partitions(address: &Address, known: &Metadata) -> Result<Vec<Partition>, Err
     )))
 }
 
-/// Asks the brokers until they answer.
+/// Says that nothing comes from a place, where it is time to say so. A client that is silent for long is given up, so that
+/// the next look makes another one.
+fn tell(silence: &mut Silence, consumer: &mut Option<Consumer>, notice: &Notice, brokers: &str, place: Arguments<'_>) {
+    let Some(seconds) = silence.lasts() else { return };
+    let why = consumer.as_ref().and_then(|consumer| consumer.client().context().last_error());
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    notice(&format!("waiting for Kafka at {brokers} since {seconds} s ({place}){why}"));
+    if silence.is_long() {
+        *consumer = None;
+    }
+}
+
+/// Asks the brokers until they answer. A client that has had no answer for long is made anew.
 pub(crate) struct Asker<'a> {
     /// Who asks.
-    pub(crate) inspector: &'a Consumer,
+    pub(crate) inspector: Arc<Consumer>,
+    /// Makes another one.
+    pub(crate) make: &'a dyn Fn() -> Result<Arc<Consumer>, Error>,
     /// Whom.
     pub(crate) brokers: &'a str,
     /// Where people are told that an answer is awaited.
     pub(crate) notice: &'a Notice,
-    /// What for.
-    pub(crate) what: String,
 }
 
 impl Asker<'_> {
-    /// Asks until there is an answer.
+    /// Asks for `what` until there is an answer.
     ///
     /// # Errors
     /// Where no waiting will help.
-    pub(crate) fn ask<T>(&self, question: impl Fn() -> Result<T, KafkaError>) -> Result<T, Error> {
-        let what = &self.what;
+    pub(crate) fn ask<T>(&mut self, what: &str, question: impl Fn(&Consumer) -> Result<T, KafkaError>) -> Result<T, Error> {
         let mut silence = Silence::default();
         // The first look at the clock, before the first question.
         silence.lasts();
         loop {
-            let cause = match question() {
+            let cause = match question(&self.inspector) {
                 Ok(answer) => return Ok(answer),
                 Err(cause) => cause,
             };
@@ -140,6 +153,9 @@ impl Asker<'_> {
             if let Some(seconds) = silence.lasts() {
                 let why = why.unwrap_or_else(|| cause.to_string());
                 (self.notice)(&format!("waiting for Kafka at {} since {seconds} s ({what}): {why}", self.brokers));
+                if silence.is_long() {
+                    self.inspector = (self.make)()?;
+                }
             }
         }
     }

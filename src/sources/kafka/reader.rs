@@ -28,7 +28,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::cursor::Cursor;
-use super::{ANSWER_SECONDS, is_final};
+use super::{ANSWER_SECONDS, is_final, tell};
 use crate::kafka::{self, Consumer, Notice, Silence};
 use crate::sources::{Batch, Error, Partition, Position, Source};
 
@@ -208,21 +208,6 @@ impl KafkaSource {
         Ok(low.max(0).cast_unsigned()..high.max(0).cast_unsigned())
     }
 
-    /// Says that nothing comes, where it is time to say so. A client that is silent for long is made anew.
-    fn tell(&mut self) {
-        let Some(seconds) = self.silence.lasts() else { return };
-        let why = self.consumer.as_ref().and_then(|consumer| consumer.client().context().last_error());
-        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        let Partition { topic, number } = &self.partition;
-        (self.notice)(&format!(
-            "waiting for Kafka at {} since {seconds} s (topic {topic}, partition {number}, offset {}){why}",
-            self.brokers, self.cursor.position
-        ));
-        if self.silence.is_long() {
-            self.consumer = None;
-        }
-    }
-
     fn failed(&self, cause: &KafkaError) -> Error {
         self.broken(&format!("offset {}: {cause}", self.cursor.position))
     }
@@ -274,7 +259,9 @@ impl Source for KafkaSource {
                 }
                 None if taken > 0 => break,
                 None if since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE => {
-                    self.tell();
+                    let Partition { topic, number } = &self.partition;
+                    let place = format_args!("topic {topic}, partition {number}, offset {}", self.cursor.position);
+                    tell(&mut self.silence, &mut self.consumer, &self.notice, &self.brokers, place);
                     break;
                 }
                 None => {}
