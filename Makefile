@@ -37,7 +37,7 @@ bench: ## The figures of docs/performance.md
 
 # The soak takes half an hour: `cargo bench --bench service -- --set soak`.
 bench-service: ## The figures of the service, with a Kafka of its own; a quarter of an hour
-	$(CARGO) bench --bench service -- --set bare,drain,transactions,latency,snapshots,restart,killed
+	$(CARGO) bench --bench service -- --set bare,drain,transactions,ledger,latency,snapshots,restart,killed
 
 # TIDEMARK_CHAOS_KILLS (200), TIDEMARK_CHAOS_EVENTS (5000000) and TIDEMARK_CHAOS_SEED may be set.
 sim: ## Simulations of the protocol, so many as SEEDS says (10000)

@@ -117,7 +117,7 @@ impl Brokers for Kafka {
             self.inspector(End::Stable).map_err(|cause| Error::Kafka(format!("{cause:#}")))
         };
         let mut asker = Asker { inspector, make: &make, brokers: &self.cluster.brokers, notice: &self.notice };
-        let known = asker.ask("the list of topics", |inspector| inspector.client().fetch_metadata(None, TIMEOUT))?;
+        let known = asker.ask("the list of topics", |asks| asks.client().fetch_metadata(None, TIMEOUT))?;
         Ok(known.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
     }
 
