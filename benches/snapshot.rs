@@ -71,7 +71,8 @@ fn one_run(arguments: &Arguments) {
 /// Runs a part in a process of its own, which prints by itself.
 fn alone(arguments: &[&str]) -> bool {
     let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    measure::again(&arguments).status().expect("this binary can be started again").success()
+    // What was given back goes to the system at once, so that what is resident is what is allocated.
+    measure::again(&arguments).env("MIMALLOC_PURGE_DELAY", "0").status().expect("this binary can be started again").success()
 }
 
 // ---- bytes of memory
@@ -82,19 +83,27 @@ fn memory(players: u64) {
     println!("|---|---|---|---|");
     let many = players.to_string();
     let few = (players / 10).to_string();
-    alone(&["--memory", "one bet, 40 silent days", "--players", &many, "--bets", "1"]);
-    alone(&["--memory", "10 bets, 40 silent days", "--players", &many, "--bets", "10"]);
-    alone(&["--memory", "10 remembered bets", "--players", &many, "--bets", "10"]);
-    alone(&["--memory", "100 bets, 40 silent days", "--players", &few, "--bets", "100"]);
-    alone(&["--memory", "100 remembered bets", "--players", &few, "--bets", "100"]);
-    println!("\nA remembered bet takes the difference between remembered and silent, divided by their number.");
+    for (kind, players, bets) in [
+        ("one bet, 40 silent days", &many, "1"),
+        ("10 bets, 40 silent days", &many, "10"),
+        ("10 remembered bets of ten days", &many, "10"),
+        ("10 remembered bets of one day", &many, "10"),
+        ("100 bets, 40 silent days", &few, "100"),
+        ("100 remembered bets of ten days", &few, "100"),
+    ] {
+        alone(&["--memory", kind, "--players", players, "--bets", bets]);
+    }
+    println!(
+        "\nA remembered bet takes the difference between remembered and silent, divided by their number; a day's turnover comes to it."
+    );
 }
 
 fn resident(kind: &str, players: u64, bets: u64) {
     let rules = rules();
     let mut all: Vec<Player> = Vec::with_capacity(usize::try_from(players).expect("they fit"));
     let before = measure::resident_bytes();
-    populate(&mut all, players, bets, &rules);
+    let days = if kind.ends_with("one day") { 1 } else { 10 };
+    populate(&mut all, players, bets, days, &rules);
     if kind.contains("silent") {
         let (mut out, mut scratch) = (Nowhere::default(), Vec::new());
         for player in &mut all {
@@ -108,9 +117,9 @@ fn resident(kind: &str, players: u64, bets: u64) {
     println!("| {players} | {kind} | {each:.0} | {} |", size_of::<Player>());
 }
 
-/// Players who bet in turns, over ten days.
-fn populate(all: &mut Vec<Player>, players: u64, bets: u64, rules: &Rules) {
-    let step = 10 * DAY / i64::try_from(bets).expect("few bets");
+/// Players who bet in turns, over so many days.
+fn populate(all: &mut Vec<Player>, players: u64, bets: u64, days: i64, rules: &Rules) {
+    let step = days * DAY / i64::try_from(bets).expect("few bets");
     for bet in 0..bets {
         let at = Instant(START + MINUTE + step * i64::try_from(bet).expect("few bets"));
         for number in 0..players {
@@ -134,7 +143,7 @@ fn bet_once(player: &mut Player, kept: &Kept, rules: &Rules) {
 fn records(players: u64, bets: u64) {
     let rules = rules();
     let mut all = Vec::new();
-    populate(&mut all, players, bets, &rules);
+    populate(&mut all, players, bets, 10, &rules);
     println!("\n## saved records: {players} players with {bets} remembered bets, on one core, without files\n");
     let full = timed("save all in full", players, || save(&mut all, Saved::Full));
     let tenth = all.len() / 10;

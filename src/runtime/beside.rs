@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use tidemark_domain::rules::Revision;
 
 use super::keep::Keep;
 use crate::epoch::Epoch;
@@ -65,6 +66,22 @@ impl Beside {
             && let Ok(mut known) = self.known.lock()
         {
             known.news.push((epoch, news.clone()));
+        }
+    }
+
+    /// Tells people what became of a publication that has just become known (rule 16).
+    pub(super) fn tell_of_publication(&self, epoch: Epoch, news: &News, verdict: &Found, newest: Option<&Revision>) {
+        let Some(notice) = &self.notice else { return };
+        match (verdict, newest) {
+            (Found::Applied, Some(Revision { programme, from, .. })) => notice(&format!(
+                "revision {} of the programme \"{}\" is known with epoch {epoch} and in force from {from} on",
+                programme.revision, programme.id
+            )),
+            (Found::Dead(dead), _) => notice(&format!(
+                "a publication in {}, partition {}, offset {} is set aside, and is a dead letter: {}",
+                news.topic, news.partition, news.offset, dead.error
+            )),
+            _ => {}
         }
     }
 

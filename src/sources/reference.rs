@@ -223,6 +223,12 @@ impl Book {
         }
     }
 
+    /// The revision that became known last.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Revision> {
+        self.revisions.last()
+    }
+
     /// What is in force when.
     #[must_use]
     pub fn rules(&self) -> Rules {

@@ -89,16 +89,28 @@ impl Watermarks {
         let marks: Vec<&Mark> = self.marks.iter().filter(|mark| Arc::ptr_eq(&mark.brokers, cluster)).collect();
         let begun = self.machine.now();
         let mut told = begun;
+        // Since when they are silent, where people were told.
+        let mut awaited = None;
         while !self.stop.load(Ordering::Acquire) {
+            let mut silent_ones = 0;
             for mark in &marks {
                 let Err(error) = self.ask(mark) else { continue };
+                silent_ones += 1;
                 // One leader of several may be away: each partition counts for itself, one line stands for all.
                 let now = self.machine.now();
                 let silent = now.saturating_sub(mark.answered().unwrap_or(begun));
                 if silent >= TELL && now.saturating_sub(told) >= TELL {
                     told = now;
+                    awaited.get_or_insert_with(|| now.saturating_sub(silent));
                     notice(&format!("waiting for Kafka at {} since {} s: {error:#}", cluster.address(), silent.as_secs()));
                 }
+            }
+            if silent_ones == 0
+                && !self.stop.load(Ordering::Acquire)
+                && let Some(since) = awaited.take()
+            {
+                let seconds = self.machine.now().saturating_sub(since).as_secs();
+                notice(&format!("Kafka at {} answers again, after {seconds} s", cluster.address()));
             }
             self.machine.sleep(PAUSE);
         }

@@ -129,10 +129,13 @@ fn with_the_broker_away_and_nothing_to_read_epochs_do_not_pile_up() {
     // So long that there would be hundreds more.
     std::thread::sleep(Duration::from_secs(2));
     let then = under_way();
+    let told = within(Duration::from_secs(25), || rig.said().contains("waiting for Kafka at "));
     broker.signal("CONT");
     let goes_on = within(Duration::from_secs(60), || under_way() < MOST.start / 2);
+    let told_of_its_end = within(Duration::from_secs(30), || rig.said().contains(" answers again, after "));
     assert_eq!(terminate(service).0, Some(0), "{}", rig.said());
     assert!(before && full && goes_on && MOST.contains(&then), "{before} {full} {then} {goes_on}: {}", rig.said());
+    assert!(told && told_of_its_end, "nobody was told that the broker was away, and is back: {}", rig.said());
     rig.published();
     rig.verified();
 }

@@ -89,6 +89,8 @@ fn a_rulebook_that_is_published_while_it_runs_is_in_force_from_one_instant_on() 
     assert_eq!(terminate(service).0, Some(0), "{}", rig.said());
     let summary = rig.drain(1);
     assert_eq!(summary["events_in"], 30_001);
+    let known = "revision 2 of the programme \"default\" is known with epoch ";
+    assert!(rig.said().contains(known), "nobody was told that it is in force: {}", rig.said());
 
     let mut published = rig.published();
     let out = rig.folder.path().join("published");

@@ -121,6 +121,9 @@ impl Coordinator {
                 }
                 if let Some(verdict) = take(&mut self.book, &news) {
                     self.beside.learn(self.epoch, &news, &verdict);
+                    if partition.topic == reference::RULEBOOKS {
+                        self.beside.tell_of_publication(self.epoch, &news, &verdict, self.book.newest());
+                    }
                     found.insert((*number, record.offset), verdict);
                 }
                 bound.news.push(news);
