@@ -114,3 +114,29 @@ impl Beside {
         Known { news: known.news.into_iter().filter(|(bound, _)| *bound <= epoch).collect(), ..known }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tidemark_domain::fact::DeadKind;
+
+    use super::*;
+    use crate::sources::decode::Rejected;
+
+    #[test]
+    fn a_publication_that_is_set_aside_is_told_with_its_place_and_its_reason() {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&said);
+        let beside =
+            Beside { notice: Some(Arc::new(move |line| hears.lock().unwrap().push(line.to_owned()))), ..Beside::default() };
+        let (kind, error) = (DeadKind::Conflict, "the same id and revision was published before with another body".to_owned());
+        let rejected = Rejected { kind, field: None, error, brand: None, player: None, event_id: None };
+        let news = News::of("config.v1", 0, 5, b"{}");
+        beside.tell_of_publication(7, &news, &Found::Dead(Box::new(rejected)), None);
+        beside.tell_of_publication(7, &news, &Found::Duplicate, None);
+        let told = "a publication in config.v1, partition 0, offset 5 is set aside, and is a dead letter: the same id and \
+                    revision was published before with another body";
+        assert_eq!(*said.lock().unwrap(), [told]);
+    }
+}
