@@ -70,9 +70,13 @@ fn one_run(arguments: &Arguments) {
 
 /// Runs a part in a process of its own, which prints by itself.
 fn alone(arguments: &[&str]) -> bool {
+    alone_with(&[], arguments)
+}
+
+/// The same, with settings of the allocator.
+fn alone_with(settings: &[(&str, &str)], arguments: &[&str]) -> bool {
     let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    // What was given back goes to the system at once, so that what is resident is what is allocated.
-    measure::again(&arguments).env("MIMALLOC_PURGE_DELAY", "0").status().expect("this binary can be started again").success()
+    measure::again(&arguments).envs(settings.iter().copied()).status().expect("this binary can be started again").success()
 }
 
 // ---- bytes of memory
@@ -91,7 +95,8 @@ fn memory(players: u64) {
         ("100 bets, 40 silent days", &few, "100"),
         ("100 remembered bets of ten days", &few, "100"),
     ] {
-        alone(&["--memory", kind, "--players", players, "--bets", bets]);
+        // What was given back goes to the system at once, so that what is resident is what is allocated.
+        alone_with(&[("MIMALLOC_PURGE_DELAY", "0")], &["--memory", kind, "--players", players, "--bets", bets]);
     }
     println!(
         "\nA remembered bet takes the difference between remembered and silent, divided by their number; a day's turnover comes to it."
